@@ -1,0 +1,45 @@
+"""modelver: your Git repository is the model registry.
+
+>>> import modelver
+>>> registry = modelver.open(".")                                   # doctest: +SKIP
+>>> version = registry.add("model.safetensors", model="fraud")      # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelver.errors import ModelverError as ModelverError
+    from modelver.operations.inputs import Code as Code
+    from modelver.operations.inputs import Data as Data
+    from modelver.operations.inputs import Parent as Parent
+    from modelver.registry import Registry
+
+__version__ = "0.1.0"
+__all__ = ["Code", "Data", "ModelverError", "Parent", "Registry", "__version__", "open"]
+
+_HOMES = {
+    "Code": "modelver.operations.inputs",
+    "Data": "modelver.operations.inputs",
+    "ModelverError": "modelver.errors",
+    "Parent": "modelver.operations.inputs",
+    "Registry": "modelver.registry",
+}
+
+
+def open(directory: str | os.PathLike[str] = ".", settings: Mapping[str, str] | None = None) -> Registry:
+    """The registry in the Git repository that `directory` lies in; raises `NotFound` where there is none."""
+    from modelver.registry import Registry
+
+    return Registry(directory, settings)
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use, so that `modelver --version` pays for none of it.
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

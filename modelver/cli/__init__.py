@@ -1,0 +1,1 @@
+"""The command line: words in, one call of the registry, its result shown. The only room that imports Typer."""

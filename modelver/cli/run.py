@@ -1,0 +1,106 @@
+"""Run a command line: signals, errors and broken pipes become exit codes here and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from types import FrameType
+
+import typer
+
+from modelver.cli import render
+from modelver.cli.app import app
+from modelver.errors import INTERRUPTED, ModelverError, UsageError
+
+# Typer carries its own copy of Click or uses the real one, depending on its release.
+_TyperError: type[Exception] = typer.BadParameter.__mro__[2]
+_PIPE_CLOSED = 128 + signal.SIGPIPE
+
+
+class _Ended(BaseException):
+    """A signal asked the process to end; a `BaseException`, so that nobody takes it for an error."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that this terminal cannot show is shown escaped, not a crash.
+        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
+    try:
+        with _ending_by_signal():
+            return _run(words)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except _Ended as ended:
+        return 128 + ended.number
+    except BrokenPipeError:
+        # Whoever read our output has enough. Nothing more may be written, also not when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+
+
+def _run(words: Sequence[str]) -> int:
+    with_json, debug = ("--json" in words), ("--debug" in words)
+    try:
+        code = app(args=list(words), prog_name="modelver", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except ModelverError as error:
+        failure = error
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except typer.Exit as ending:
+        return ending.exit_code
+    except _TyperError as error:
+        failure = _usage_error(error)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if debug:
+            raise
+        failure = _bug(error)
+    if debug:
+        import traceback
+
+        traceback.print_exception(failure)
+    render.show_error(failure, with_json=with_json)
+    return failure.code
+
+
+def _usage_error(error: Exception) -> UsageError:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "modelver"
+    message = " ".join(str(getattr(error, "message", error) or type(error).__name__).split())
+    if not message or type(error).__name__ == "NoArgsIsHelpError":
+        message = "a command is missing"
+    return UsageError(message.rstrip("."), hint=f"{command} --help")
+
+
+def _bug(error: Exception) -> ModelverError:
+    return ModelverError(
+        f"a bug in modelver: {type(error).__name__}: {error}",
+        hint="run the same command with --debug and report what it prints",
+    )
+
+
+@contextlib.contextmanager
+def _ending_by_signal() -> Iterator[None]:
+    """Let a request to end unwind the work under way, so that a write is undone or finished first."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise _Ended(number)
+
+    former = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

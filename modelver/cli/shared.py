@@ -1,0 +1,124 @@
+"""What every command has: the options that may stand before or after its name, and the registry it acts on."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from modelver.errors import UsageError
+from modelver.registry import Registry
+
+
+@dataclass
+class Choices:
+    """What the shared options say."""
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+    no_color: bool = False
+    directory: str | None = None
+    lock_timeout: str | None = None
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from modelver import __version__
+
+        typer.echo(f"modelver {__version__}")
+        raise typer.Exit
+
+
+_SHARED: dict[str, Any] = {
+    "directory": Annotated[str | None, typer.Option("-C", metavar="DIR", help="Act as if started in DIR.")],
+    "json": Annotated[bool, typer.Option("--json", help="Print one JSON document for machines; errors too.")],
+    "quiet": Annotated[bool, typer.Option("-q", "--quiet", help="Print only what was asked for, no remarks.")],
+    "verbose": Annotated[bool, typer.Option("-v", "--verbose", help="Print more.")],
+    "debug": Annotated[bool, typer.Option("--debug", help="On an error, print where in modelver it arose.")],
+    "no_color": Annotated[bool, typer.Option("--no-color", help="No colour; the variable NO_COLOR does the same.")],
+    "version": Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version of modelver.")
+    ],
+}
+_WAITING: dict[str, Any] = {
+    "lock_timeout": Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="How long to wait for another writer; 60 by default.")
+    ],
+}
+
+
+def with_shared_options(function: Callable[..., None], *, writes: bool = False) -> Callable[..., None]:
+    """A command that also takes the shared options; one that writes may have to wait for another writer."""
+    shared = _SHARED | (_WAITING if writes else {})
+    hints = get_type_hints(function, include_extras=True)
+    own = [each.replace(annotation=hints[each.name]) for each in inspect.signature(function).parameters.values()]
+    more = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None if name in _TEXTS else False, annotation=kind
+        )
+        for name, kind in shared.items()
+    ]
+
+    def command(**given: Any) -> None:
+        chosen = choices(given["context"])
+        for name in shared:
+            value = given.pop(name)
+            if value and name != "version":
+                setattr(chosen, name, value)
+        function(**given)
+
+    functools.update_wrapper(command, function)
+    del command.__wrapped__  # type: ignore[attr-defined]
+    command.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]
+    command.__annotations__ = hints | shared
+    return command
+
+
+_TEXTS = ("directory", "lock_timeout")
+
+
+def choices(context: typer.Context) -> Choices:
+    """What the shared options say."""
+    return context.ensure_object(Choices)
+
+
+def registry(context: typer.Context) -> Registry:
+    """The registry of the directory that the command acts in."""
+    chosen = choices(context)
+    directory = Path(chosen.directory or ".")
+    if not directory.is_dir():
+        raise UsageError(f"-C: there is no directory {chosen.directory!r}")
+    settings = {"lock-timeout": chosen.lock_timeout} if chosen.lock_timeout is not None else {}
+    opened = Registry(directory, {**environment(), **settings})
+    context.call_on_close(opened.close)
+    return opened
+
+
+def environment() -> dict[str, str]:
+    """The choices of this machine that the environment makes: `MODELVER_LOCK_TIMEOUT` is `lock-timeout`."""
+    names = {
+        "MODELVER_LOCK_TIMEOUT": "lock-timeout",
+        "MODELVER_OBJECTS_LINK": "objects.link",
+        "MODELVER_IGNORE": "ignore",
+    }
+    return {key: os.environ[name] for name, key in names.items() if os.environ.get(name)}
+
+
+def moment(text: str | None) -> datetime | None:
+    """A moment as ISO 8601; UTC where it names no zone."""
+    if text is None:
+        return None
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--time: {text!r} is no moment in ISO 8601", hint="--time 2024-01-31T12:00:00Z") from error
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

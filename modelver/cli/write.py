@@ -1,0 +1,87 @@
+"""Commands that write records: init, add."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from modelver.cli.render import present
+from modelver.cli.shared import moment, registry
+from modelver.operations.inputs import Code, Data, Parent
+from modelver.operations.values import pairs
+
+
+def init(context: typer.Context) -> None:
+    """Start a registry in this Git repository.
+
+    Commits .modelver/config.yaml, .gitignore and .gitattributes, and nothing of yours. Run again, it changes
+    nothing. Says what in the repository does not go well with version tags or large files, and what to do.
+
+    \b
+    Examples:
+      modelver init
+      modelver init -C ~/work/fraud --json
+    """
+    present(context, registry(context).init())
+
+
+def add(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(help="The model's file or directory, inside the repository.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "-n",
+            "--name",
+            metavar="MODEL",
+            help="The model; by default the one that has this path, or the file's name.",
+        ),
+    ] = None,
+    metric: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A metric, a number.")] = None,
+    metrics: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Metrics in JSON, YAML or TOML.")] = None,
+    param: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A parameter of the training.")] = None,
+    params: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Parameters in JSON, YAML or TOML.")] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(metavar="PATH|URI", help="Data it was trained on; hashed, not stored.")
+    ] = None,
+    code: Annotated[list[str] | None, typer.Option(metavar="PATH", help="Code that trained it; hashed.")] = None,
+    parent: Annotated[list[str] | None, typer.Option(metavar="REF", help="The version it was fine-tuned from.")] = None,
+    meta: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Anything else worth knowing.")] = None,
+    message: Annotated[str, typer.Option("-m", "--message", metavar="MSG", help="What is new.")] = "",
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="ISO8601", help="The version's second, set by hand; UTC where no zone is named."),
+    ] = None,
+    allow_tracked: Annotated[bool, typer.Option("--allow-tracked", help="Go on although Git tracks the file.")] = False,
+    follow_symlinks: Annotated[
+        bool, typer.Option("--follow-symlinks", help="Store what symbolic links lead to.")
+    ] = False,
+) -> None:
+    """Register a file or directory as a new version of a model.
+
+    Stores its bytes, records metrics, parameters and origins in one commit, and tags it. The file stays where
+    it is; Git no longer offers it. Options that take a value may be given several times. When the newest
+    version says the same already, nothing is registered and the command succeeds.
+
+    \b
+    Examples:
+      modelver add model.safetensors -n fraud --metric auc=0.91 -m "first baseline"
+      modelver add out/ -n nlp/sentiment --metrics metrics.json --params params.yaml
+      modelver add model.onnx --data data/train.parquet --code train.py --parent fraud@1.2.0
+    """
+    added = registry(context).add(
+        path,
+        model=model,
+        metrics=pairs(metric or (), "--metric"),
+        metrics_files=metrics or (),
+        params=pairs(param or (), "--param"),
+        params_files=params or (),
+        inputs=[*map(Data, data or ()), *map(Code, code or ()), *map(Parent, parent or ())],
+        meta=pairs(meta or (), "--meta"),
+        message=message,
+        time=moment(time),
+        allow_tracked=allow_tracked,
+        follow_symlinks=follow_symlinks,
+    )
+    present(context, added)

@@ -1,0 +1,50 @@
+"""Text that was written by others, made fit for a message; and the nearest of a few known words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+# C0, DEL and C1 move the cursor or change colours, bidi marks reorder what is read, lone surrogates cannot be
+# encoded, and the line separators break a message that has to be one line.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with every character that a terminal would act on written as an escape.
+
+    >>> printable("red \\x1b[31m")
+    'red \\\\x1b[31m'
+    """
+    return _UNSAFE.sub(_escape, text)
+
+
+def quoted(text: str, limit: int = 60) -> str:
+    """`text` printable, in single quotes and cut after `limit` characters, for a message.
+
+    >>> quoted("big")
+    "'big'"
+    """
+    cut = text if len(text) <= limit else text[:limit] + "…"
+    return f"'{printable(cut)}'"
+
+
+def nearest(word: str, known: Iterable[str], limit: int = 3) -> list[str]:
+    """Those of `known` that `word` may have been meant for, the nearest first.
+
+    >>> nearest("farud", ["fraud", "churn"])
+    ['fraud']
+    """
+    import difflib  # only a message about a mistake needs it
+
+    candidates = list(known)
+    ends = [name for name in candidates if name.rpartition("/")[2] == word]
+    close = difflib.get_close_matches(word, candidates, n=limit, cutoff=0.6)
+    return list(dict.fromkeys(ends + close))[:limit]
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    code = ord(character)
+    return _SHORT.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")

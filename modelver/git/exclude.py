@@ -1,0 +1,95 @@
+"""The marked block in `info/exclude` that keeps Git from offering artifacts (rule T1).
+
+The block belongs to modelver; every byte outside of it is the user's and is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from modelver import files
+from modelver.git.repository import Repository
+
+_BEGIN = b"# modelver: begin (made from the records; what is changed between these lines gets lost)"
+_END = b"# modelver: end"
+_OBJECTS = b"/.modelver/objects"
+_SPECIAL = re.compile(r"([\\*?\[\]!#])")
+
+
+def pattern(path: str) -> bytes:
+    r"""The anchored gitignore line that means exactly this path.
+
+    A control character cannot stand in a line of its own file, so any one is matched in its place.
+
+    >>> pattern("models/a b[1].bin ")
+    b'/models/a b\\[1\\].bin\\ '
+    """
+    line = "/" + _SPECIAL.sub(r"\\\1", path)
+    line = re.sub(r" $", r"\\ ", line)
+    line = re.sub(r"[\x00-\x1f\x7f]", "[[:cntrl:]]", line)
+    return line.encode("utf-8", "surrogateescape")
+
+
+def hides(repository: Repository, path: str) -> bool:
+    """Whether the block has a line for this path."""
+    return pattern(path) in _lines(repository)
+
+
+def hide(repository: Repository, paths: Iterable[str], *, staging: Path) -> None:
+    """Add lines to the block."""
+    _write(repository, [*_lines(repository), *map(pattern, paths)], staging)
+
+
+def show(repository: Repository, paths: Iterable[str], *, staging: Path) -> None:
+    """Take lines out of the block again."""
+    gone = {pattern(path) for path in paths}
+    lines = _lines(repository)
+    if gone & set(lines):
+        _write(repository, [line for line in lines if line not in gone], staging)
+
+
+def replace(repository: Repository, paths: Iterable[str], *, staging: Path) -> None:
+    """Make the whole block anew."""
+    _write(repository, map(pattern, paths), staging)
+
+
+def _lines(repository: Repository) -> list[bytes]:
+    return _split(_content(repository))[1]
+
+
+def _write(repository: Repository, lines: Iterable[bytes], staging: Path) -> None:
+    old = _content(repository)
+    before, _, after = _split(old)
+    block = dict.fromkeys([_OBJECTS, *lines])
+    new = b"\n".join([*before, _BEGIN, *block, _END, *after, b""])
+    if new == old:
+        return
+    path = _path(repository)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.replace_file(path, new, draft=staging / "exclude")
+
+
+def _path(repository: Repository) -> Path:
+    # A link to a shared list of the user's own stays a link.
+    return (repository.common_dir / "info" / "exclude").resolve()
+
+
+def _content(repository: Repository) -> bytes:
+    with contextlib.suppress(FileNotFoundError):
+        return _path(repository).read_bytes()
+    return b""
+
+
+def _split(content: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """The lines before, within and after the block; a block without an end ends with the file."""
+    lines = content.split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    if _BEGIN not in lines:
+        return lines, [], []
+    begin = lines.index(_BEGIN)
+    end = lines.index(_END, begin) if _END in lines[begin:] else len(lines)
+    return lines[:begin], lines[begin + 1 : end], lines[end + 1 :]

@@ -1,0 +1,98 @@
+"""Git's own lock files: take `index.lock` as `git commit` does, and clear away those of ours that a kill left.
+
+What proves a lock ours is its content: `index.lock` holds the journal's token, and a ref's lock the id
+that the journal wanted there. Unlike an inode this survives a copy of the repository.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from modelver import files
+from modelver.errors import Conflict
+
+# Git holds an empty lock for an instant, between its creation and its first write.
+_EMPTY_GRACE = 1.0
+
+
+class IndexLock:
+    """`index.lock`, held from `take` to `release`."""
+
+    def __init__(self, index: Path, token: str) -> None:
+        self.path = index.with_name(index.name + ".lock")
+        self.token = token
+
+    def take(self, draft: Path, *, timeout: float) -> None:
+        """Take the lock, waiting for others; ours that a kill left counts as taken.
+
+        The lock appears with its content in one step, by a link, so that no kill leaves one of unknown owner.
+        Raises `Conflict` when somebody else holds it for `timeout` seconds.
+        """
+        if self.is_ours():
+            return
+        files.write_file(draft, f"modelver {self.token}\n".encode())
+        deadline = time.monotonic() + timeout
+        while not files.link_exclusive(draft, self.path):
+            if time.monotonic() >= deadline:
+                raise Conflict(
+                    f"another Git process holds {self.path} since more than {timeout:g} s",
+                    hint="wait for it to end; if no Git process runs here, remove that file",
+                )
+            time.sleep(0.02)
+
+    def is_ours(self) -> bool:
+        """Whether the lock stands and holds our token."""
+        return _read(self.path) == f"modelver {self.token}\n".encode()
+
+    def release(self) -> None:
+        """Let go, if it is still ours."""
+        if self.is_ours():
+            self.path.unlink(missing_ok=True)
+
+
+def clear_ref_locks(wanted: Mapping[Path, str | None]) -> None:
+    """Remove the lock files beside refs that our killed Git process left.
+
+    `wanted` names the file of each ref and the object id that was to be put there (None: Git locks that
+    ref without writing). Our processes are gone when this runs. A lock with another content is somebody
+    else's and stays; an empty one is ours when it does not change for a second, because a live Git fills
+    or drops its lock at once.
+    """
+    suspects: dict[Path, int] = {}
+    for ref, oid in wanted.items():
+        lock = ref.with_name(ref.name + ".lock")
+        content = _read(lock)
+        if content is None:
+            continue
+        if oid is not None and content.rstrip(b"\n") == oid.encode():  # Git writes the line's end by itself
+            lock.unlink(missing_ok=True)
+        elif not content:
+            with contextlib.suppress(FileNotFoundError):
+                suspects[lock] = lock.stat().st_ino
+    if suspects:
+        _clear_empty(suspects)
+
+
+def _clear_empty(suspects: Mapping[Path, int]) -> None:
+    time.sleep(_EMPTY_GRACE)
+    for lock, inode in suspects.items():
+        with contextlib.suppress(FileNotFoundError):
+            if lock.stat().st_ino == inode and not _read(lock):
+                lock.unlink()
+
+
+def _read(path: Path) -> bytes | None:
+    """The first bytes of a file, None where there is none."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(256)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def standing(paths: Iterable[Path]) -> list[Path]:
+    """Those of the lock files that are there."""
+    return [path for path in paths if path.exists()]

@@ -1,0 +1,139 @@
+"""The one door to Git's programs: an environment that we chose, and answers that are checked.
+
+Rule W8. Every Git process runs without the user's hooks and file-system monitor, with its writes
+flushed, and with only those `GIT_*` variables that name the repository, the identity, configuration or
+transport. It inherits the descriptors that it is given, so that an orphan still holds modelver's lock.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelver.errors import ProgramFailed
+
+_KEPT = {
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+    "GIT_QUARANTINE_PATH",
+    "GIT_EXEC_PATH",
+    "GIT_ASKPASS",
+    "GIT_TERMINAL_PROMPT",
+}
+_KEPT_PREFIXES = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_SSH", "GIT_SSL_")
+
+_SETTINGS = {
+    "core.hooksPath": os.devnull,
+    "core.fsync": "committed,index",
+    "core.fsmonitor": "false",
+    "core.quotePath": "false",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a Git process said: its exit code and its two streams."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+    @property
+    def words(self) -> str:
+        """Git's own explanation in one line."""
+        lines = self.err.decode("utf-8", "replace").strip().splitlines()
+        return "; ".join(line.strip() for line in lines[:6]) or f"exit code {self.code}"
+
+
+@dataclass(frozen=True)
+class Git:
+    """Starts Git processes in one directory with one environment.
+
+    `variables` are added to the chosen environment, `descriptors` are inherited by every process,
+    `settings` are configuration that holds for these processes only.
+    """
+
+    directory: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    descriptors: tuple[int, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def run(
+        self,
+        *words: str | bytes,
+        input: bytes = b"",
+        accept: Iterable[int] = (0,),
+        variables: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Run one Git command to its end.
+
+        Raises `ProgramFailed` with Git's words when the exit code is not one of `accept`. A process
+        that is interrupted here has ended before the interruption goes on.
+        """
+        process = self.start(*words, variables=variables, err=subprocess.PIPE)
+        try:
+            out, err = process.communicate(input)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        answer = Answer(process.returncode, out, err)
+        if answer.code not in accept:
+            raise self.failure(words, answer)
+        return answer
+
+    def start(
+        self, *words: str | bytes, variables: Mapping[str, str] | None = None, err: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
+        """Start a Git process with pipes on its input and output."""
+        settings = {**_SETTINGS, **self.settings}
+        options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+        try:
+            return subprocess.Popen(
+                ["git", *options, *words],
+                cwd=self.directory,
+                env=_environment() | dict(self.variables) | dict(variables or {}),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=err,
+                pass_fds=self.descriptors,
+            )
+        except FileNotFoundError as error:
+            if not self.directory.is_dir():
+                raise ProgramFailed(f"there is no directory {self.directory}") from error
+            raise ProgramFailed("git is not installed, or not on PATH", hint="install Git 2.36 or later") from error
+
+    @staticmethod
+    def failure(words: Iterable[str | bytes], answer: Answer) -> ProgramFailed:
+        """The error for a Git command that ended with an unexpected exit code."""
+        name = os.fsdecode(next(iter(words)))
+        if answer.code < 0:
+            return ProgramFailed(f"git {name} was killed by signal {-answer.code}", hint="run the same command again")
+        if "No space left on device" in answer.words:
+            return ProgramFailed(
+                f"git {name} failed: the disk is full ({answer.words})",
+                hint="free some space and run the same command again; nothing was changed",
+            )
+        return ProgramFailed(f"git {name} failed: {answer.words}")
+
+
+def _environment() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name in _KEPT or name.startswith(_KEPT_PREFIXES)
+    }
+    # Literal pathspecs, because a path may look like a pattern; no replacement objects, because what
+    # comes back is checked against its object id; Git's words in English, because we quote them.
+    kept.update(GIT_LITERAL_PATHSPECS="1", GIT_NO_REPLACE_OBJECTS="1", GIT_OPTIONAL_LOCKS="0", LC_ALL="C", LANGUAGE="C")
+    return kept

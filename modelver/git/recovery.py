@@ -1,0 +1,174 @@
+"""Bring a write to one of its two ends: all of it is there, or none of it (rule W6).
+
+`settle` serves the write that fails and the next command after a kill alike, and can itself be cut off
+and run again at any point. It looks at what the branch shows, never at how far the write had come:
+
+- The branch holds our commit, or our records in a commit of the user's: what is missing is made.
+- It does not: our index entries and files are taken out, nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelver.git import exclude, index, worktree
+from modelver.git.journal import Journal, NewTag, RecordFile
+from modelver.git.locks import IndexLock, clear_ref_locks
+from modelver.git.objects import Draft, tag_body
+from modelver.git.repository import Repository
+from modelver.git.signatures import sign_tag
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How a write ended.
+
+    `lost` are records that the branch lacks by accident: a later commit dropped them, or a commit of the
+    user's took only some of ours along. `untagged` are the tags that wait for the commit that brings them.
+    """
+
+    finished: bool
+    commit: str
+    tags: dict[str, str] = field(default_factory=dict)
+    lost: dict[str, bytes | None] = field(default_factory=dict)
+    untagged: tuple[NewTag, ...] = ()
+
+
+def settle(repository: Repository, journal: Journal, staging: Path, *, timeout: float) -> Settled:
+    """Finish or undo a write whose processes are gone; drops the journal unless records got lost."""
+    here = journal.place(repository)
+    view = here or repository
+    clear_ref_locks(_wanted(view, journal))
+    lock = IndexLock(view.index, journal.token)
+    tip = view.commit(journal.branch)
+    reached = tip is not None and (tip == journal.commit or view.is_ancestor(journal.commit, tip))
+    held, dropped = _compare(view, journal, tip)
+    if tip is not None and (reached or held):
+        settled = _finish(view, journal, tip, reached, held, dropped, staging)
+    else:
+        _undo(here, repository, journal, lock, staging, timeout)
+        settled = Settled(False, journal.commit)
+    if here is not None:
+        lock.release()
+    if not settled.lost:
+        journal.drop(repository)
+    return settled
+
+
+def _finish(
+    view: Repository, journal: Journal, tip: str, reached: bool, held: set[str], dropped: set[str], staging: Path
+) -> Settled:
+    """Make what the branch lacks; where records are missing, the tags wait for the commit that brings them."""
+    exclude.hide(view, journal.hidden, staging=staging)
+    lost = {file.path: _content(view, file.new) for file in journal.files if file.path in dropped}
+    if lost and not reached:
+        return Settled(True, tip, lost=lost, untagged=journal.tags)
+    commit = journal.commit if reached else view.touched(min(held), tip) or tip
+    return Settled(True, commit, _make_tags(view, journal, commit, staging), lost)
+
+
+def _wanted(repository: Repository, journal: Journal) -> dict[Path, str | None]:
+    """The ref files that our Git may have locked, and what it was to write there."""
+    wanted: dict[Path, str | None] = {repository.git_dir / "HEAD": None}
+    wanted |= {repository.common_dir / tag.ref: tag.oid for tag in journal.tags}
+    branch = repository.git_dir if journal.branch == "HEAD" else repository.common_dir
+    wanted[branch / journal.branch] = journal.commit
+    return wanted
+
+
+def _compare(repository: Repository, journal: Journal, tip: str | None) -> tuple[set[str], set[str]]:
+    """Of the paths that the write changes: those that the branch holds as wanted, and those that are as before.
+
+    What is neither has been changed by somebody else since, and is theirs. Removals count only beside others.
+    """
+    if tip is None:
+        return set(), set()
+    root = repository.root(tip)
+    found = {file: repository.entry(root, file.path) for file in journal.files if file.new != file.old}
+    ids = {file: entry.oid if entry else None for file, entry in found.items()}
+    held = {file.path for file, oid in ids.items() if oid == file.new}
+    if not any(file.new and oid == file.new for file, oid in ids.items()):
+        held = set()
+    return held, {file.path for file, oid in ids.items() if oid == file.old}
+
+
+def _content(repository: Repository, oid: str | None) -> bytes | None:
+    return repository.batch.contents([oid])[0][1] if oid else None
+
+
+def _make_tags(repository: Repository, journal: Journal, commit: str, staging: Path) -> dict[str, str]:
+    """Make those tags that are not there; one that is there stays as it is."""
+    present = repository.refs(*(tag.ref for tag in journal.tags)) if journal.tags else {}
+    missing = [tag for tag in journal.tags if tag.ref not in present]
+    made = {tag.ref: _tag_object(repository, journal, tag, commit, staging) for tag in missing}
+    if made:
+        create_refs(repository, made)
+    return {tag.ref: present.get(tag.ref) or made[tag.ref] for tag in journal.tags}
+
+
+def _tag_object(repository: Repository, journal: Journal, tag: NewTag, commit: str, staging: Path) -> str:
+    if commit == journal.commit or tag.target:
+        header = repository.batch.headers([tag.oid])[0]
+        if header is not None and header.type == "tag":
+            return tag.oid
+    target = tag.target or commit
+    if journal.signed:
+        configuration = repository.configuration()
+        return sign_tag(
+            repository, tag.name, target, tag.tagger, tag.message, staging=staging, configuration=configuration
+        )
+    draft = Draft(repository.algorithm)
+    oid = draft.add("tag", tag_body(target, tag.name, tag.tagger, tag.message))
+    repository.git.run("unpack-objects", "-q", input=draft.pack())
+    return oid
+
+
+def create_refs(repository: Repository, refs: dict[str, str]) -> None:
+    """Make new refs, all or none."""
+    lines = ["start", *(f"create {ref} {oid}" for ref, oid in refs.items()), "prepare", "commit", ""]
+    repository.git.run("update-ref", "--stdin", input="\n".join(lines).encode())
+
+
+def _undo(
+    here: Repository | None,
+    repository: Repository,
+    journal: Journal,
+    lock: IndexLock,
+    staging: Path,
+    timeout: float,
+) -> None:
+    """Take out our entries and files; the order does not matter, since each step looks for what is ours."""
+    exclude.show(repository, journal.hidden, staging=staging)
+    if here is None:
+        return
+    lock.take(staging / "lock", timeout=timeout)
+    worktree.take_back(here, journal.files, staging)
+    _take_out_entries(here, journal.files, staging)
+
+
+def _take_out_entries(repository: Repository, changed: tuple[RecordFile, ...], staging: Path) -> None:
+    entries = repository.indexed(*(file.path for file in changed))
+    mine = [file for file in changed if file.new != file.old and _id(entries.get(file.path)) == file.new]
+    if not mine:
+        return
+    assert repository.work_tree is not None
+    # An entry follows its file where the file is as before; where the user has put something else there
+    # meanwhile, only the entry goes back.
+    follows = [file.path for file in mine if not file.outside and _is_former(repository, file)]
+    index.rewrite(
+        repository,
+        staging / "new-index",
+        files_at=follows,
+        outside={file.path: file.old for file in mine if file.outside},
+        only={file.path: file.old for file in mine if not file.outside and file.path not in follows},
+    )
+    index.publish(repository, staging / "new-index", staging / "index.previous")
+
+
+def _is_former(repository: Repository, file: RecordFile) -> bool:
+    return worktree.blob(repository, file.path) == file.old
+
+
+def _id(entry: tuple[str, str, int] | None) -> str | None:
+    return entry[1] if entry else None

@@ -1,0 +1,95 @@
+"""Record files in the user's work tree: put in place, and taken out again, never over an edit of the user's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from modelver import files
+from modelver.errors import Conflict, Damaged
+from modelver.git.batch import object_id
+from modelver.git.journal import RecordFile
+from modelver.git.repository import Repository
+
+
+def refuse_obstacles(repository: Repository, paths: Iterable[RecordFile]) -> None:
+    """Raise before anything is written where a record's place is not as the commit has it.
+
+    `Damaged` for a symbolic link or a file among its parents, because writing would go through it;
+    `Conflict` for an edit that is not committed.
+    """
+    for file in paths:
+        _refuse_links(repository, file.path)
+        if not file.outside and blob(repository, file.path) not in (file.old, file.new):
+            raise Conflict(
+                f"{file.path} has changes that are not committed",
+                hint="commit them, or take them back with `git restore --staged --worktree` and that path",
+            )
+
+
+def _refuse_links(repository: Repository, path: str) -> None:
+    assert repository.work_tree is not None
+    place = repository.work_tree
+    for part in path.split("/")[:-1]:
+        place = place / part
+        try:
+            mode = place.lstat().st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISDIR(mode):
+            kind = "a symbolic link" if stat.S_ISLNK(mode) else "no directory"
+            raise Damaged(f"{place} is {kind}; records are not written through it", hint=f"remove {place}")
+
+
+def place(repository: Repository, contents: Mapping[str, bytes | None], staging: Path) -> None:
+    """Put files in place, each in one step; None removes."""
+    assert repository.work_tree is not None
+    for number, (path, data) in enumerate(contents.items()):
+        target = repository.work_tree / path
+        if data is None:
+            target.unlink(missing_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = staging / f"record-{number}"
+        draft.unlink(missing_ok=True)
+        files.write_file(draft, data)
+        os.replace(draft, target)
+
+
+def take_back(repository: Repository, changed: Iterable[RecordFile], staging: Path) -> None:
+    """Undo `place`: where a file still holds our bytes, the former ones come back."""
+    assert repository.work_tree is not None
+    mine = [file for file in changed if not file.outside and file.new != file.old]
+    former: dict[str, bytes | None] = {}
+    for file in mine:
+        if blob(repository, file.path) == file.new:
+            former[file.path] = repository.batch.contents([file.old])[0][1] if file.old else None
+    place(repository, former, staging)
+    for path in former:
+        _remove_empty_parents(repository.work_tree, path)
+
+
+def _remove_empty_parents(top: Path, path: str) -> None:
+    for parent in (top / path).parents:
+        if parent == top:
+            return
+        with contextlib.suppress(OSError):
+            parent.rmdir()
+
+
+def blob(repository: Repository, path: str) -> str | None:
+    """The id that a file of the work tree would have as a blob, byte for byte."""
+    assert repository.work_tree is not None
+    try:
+        descriptor = os.open(repository.work_tree / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise Damaged(
+            f"{path} in the work tree cannot be read: {error.strerror}", hint=f"git restore {path}"
+        ) from error
+    with os.fdopen(descriptor, "rb") as stream:
+        return object_id(repository.algorithm, "blob", stream.read())

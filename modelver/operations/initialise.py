@@ -1,0 +1,69 @@
+"""Start a registry in a repository."""
+
+from __future__ import annotations
+
+from modelver.catalog import Catalog
+from modelver.git.repository import Head, Repository
+from modelver.git.transaction import Change, Snapshot
+from modelver.operations.proposals import proposals
+from modelver.operations.results import Initialised
+from modelver.operations.workspace import Workspace
+from modelver.records import layout
+from modelver.records.writer import write
+
+_IGNORE = b"/objects\n"
+# Records are compared byte for byte, so Git must not convert them; a stage that two branches moved is decided
+# by a person, so Git must not merge it line by line.
+_ATTRIBUTES = b"* -text -filter -ident -working-tree-encoding\nmodels/**/stages/* -merge\n"
+
+
+def initialise(workspace: Workspace) -> Initialised:
+    """Commit the registry's own files, those that are missing; nothing when all are there (rule S1).
+
+    Raises `UsageError` where there is no identity or no work tree, `Conflict` where files of the user's are
+    in the way.
+    """
+    root = workspace.root
+    repository = workspace.repository
+    branch = _branch(repository, workspace)
+
+    def plan(snapshot: Snapshot) -> Change | None:
+        wanted = {
+            layout.ATTRIBUTES: _ATTRIBUTES,
+            layout.IGNORE: _IGNORE,
+            layout.CONFIG: write({"format": 1, "branch": branch}),
+        }
+        missing = {path: data for path, data in wanted.items() if not _is_there(snapshot, path)}
+        return Change(missing, "modelver: init\n\nModelver-Op: init") if missing else None
+
+    written = workspace.writer().write(plan, watched=[layout.ROOT])
+    head = repository.head()
+    catalog = Catalog(repository, head.commit)
+    remark = workspace.link_objects()
+    workspace.hide_all()
+    remarks = (*(written.remarks if written else ()), *((remark,) if remark else ()), *catalog.config.warnings)
+    return Initialised(
+        created=written is not None,
+        commit=written.commit if written else None,
+        branch=catalog.config.branch or branch,
+        proposals=proposals(root, catalog.config),
+        remarks=remarks,
+    )
+
+
+def _is_there(snapshot: Snapshot, path: str) -> bool:
+    return snapshot.root is not None and snapshot.repository.entry(snapshot.root, path) is not None
+
+
+def _branch(repository: Repository, workspace: Workspace) -> str:
+    """The registry's branch: the remote's default one where it is known, else the current one (rule B1)."""
+    head = repository.head()
+    default = repository.default_branch()
+    if default:
+        return default
+    return short(head) or workspace.configuration.last("init.defaultbranch") or "main"
+
+
+def short(head: Head) -> str | None:
+    """The branch that is checked out, by its short name; None where the head is detached."""
+    return head.ref.removeprefix("refs/heads/") if head.ref.startswith("refs/heads/") else None

@@ -1,0 +1,98 @@
+"""The lineage inputs that a person gives at `add`: data, code, parents."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelver.domain.records import Input
+from modelver.domain.text import quoted
+from modelver.errors import UsageError
+from modelver.operations.workspace import Workspace
+
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:[^/@]*@")
+
+
+@dataclass(frozen=True)
+class Data:
+    """A file, a directory or a URI that a version was trained on."""
+
+    place: str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Code:
+    """A file or a directory of code that made a version."""
+
+    place: str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A version, by reference, from which another was fine-tuned."""
+
+    ref: object
+
+
+def edges(workspace: Workspace, given: Iterable[Data | Code | Parent]) -> tuple[Input, ...]:
+    """The edges of a new version, in the order given; each given twice counts once.
+
+    Data and code that lie on this machine are hashed, not stored. Raises `UsageError` for a path that is not
+    there and for a URI with a password in it.
+    """
+    found = [_edge(workspace, each) for each in given]
+    return tuple({(each.kind, each.id): each for each in found}.values())
+
+
+def _edge(workspace: Workspace, given: Data | Code | Parent) -> Input:
+    match given:
+        case Data(place):
+            return _data(workspace, os.fspath(place))
+        case Code(place):
+            return _code(workspace, os.fspath(place))
+        case Parent(ref):
+            found = workspace.catalog.find(str(ref))
+            return Input(kind="model", id=found.version, relation="fine-tuned-from")
+
+
+def _data(workspace: Workspace, typed: str) -> Input:
+    if _URI.match(typed):
+        if _PASSWORD.match(typed):
+            raise UsageError(
+                f"--data: the URI {quoted(_PASSWORD.sub('…@', typed))} holds a password, and records are for everybody",
+                hint="give it without user and password",
+            )
+        return Input(kind="data", id=typed, relation="trained-on")
+    path, name = _named(workspace, typed, "--data")
+    return Input(kind="data", id=name, digest=_digest(workspace, path, name), relation="trained-on")
+
+
+def _code(workspace: Workspace, typed: str) -> Input:
+    path, name = _named(workspace, typed, "--code")
+    inside = workspace.relative(path)
+    commit = workspace.repository.head().commit
+    known = inside is not None and commit is not None
+    return Input(
+        kind="code",
+        id=name,
+        digest=_digest(workspace, path, name),
+        commit=commit if known else None,
+        dirty=workspace.repository.dirty(inside) if known and inside is not None else None,
+        relation="trained-by",
+    )
+
+
+def _named(workspace: Workspace, typed: str, option: str) -> tuple[Path, str]:
+    """The path that is meant, and its name in the record: from the repository's root, else as typed."""
+    path = workspace.typed(typed)
+    if not path.exists():
+        raise UsageError(f"{option}: {quoted(typed)} is not there", hint="give a file, a directory, or a URI with ://")
+    return path, workspace.relative(path) or typed
+
+
+def _digest(workspace: Workspace, path: Path, name: str) -> str:
+    return workspace.store.digest_of(path, cache=workspace.stat_cache, name=name)

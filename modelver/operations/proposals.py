@@ -1,0 +1,65 @@
+"""What `init` sees in a repository that does not go well with version tags or large files, and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from modelver.records.config import Config
+
+_LIMIT = 1024 * 1024
+_REFS = "put `tags: {versions: ref}` into .modelver/config.yaml, so that versions are no plain Git tags"
+
+
+def proposals(root: Path, config: Config) -> tuple[str, ...]:
+    """Sentences for people, each with what was seen and what to do about it."""
+    return tuple([*_tag_readers(root, config), *_packers(root, config), *_images(root)])
+
+
+def _tag_readers(root: Path, config: Config) -> Iterator[str]:
+    if config.tags.versions == "ref":
+        return
+    project = _text(root / "pyproject.toml") + _text(root / "setup.cfg") + _text(root / "setup.py")
+    for tool, pattern in (("setuptools-scm", r"setuptools[-_]scm"), ("hatch-vcs", r"hatch[-_]vcs")):
+        if re.search(pattern, project):
+            yield f"{tool} reads the newest tag as this package's version, and `v2024…` would be one: {_REFS}"
+    workflows = root / ".github" / "workflows"
+    for path in sorted([*workflows.glob("*.yml"), *workflows.glob("*.yaml")]) if workflows.is_dir() else ():
+        if _runs_on_version_tags(_text(path)):
+            yield (
+                f"{path.relative_to(root)} runs on tags like `v*`, so on every version: "
+                f"write `v[0-9]+.[0-9]+.*` there, or {_REFS}"
+            )
+    if re.search(r"^\s*(?:only|if|-).*\bv\b.*(?:CI_COMMIT_TAG|tags)", _text(root / ".gitlab-ci.yml"), re.MULTILINE):
+        yield f".gitlab-ci.yml runs on tags like `v…`, so on every version: {_REFS}"
+
+
+def _runs_on_version_tags(workflow: str) -> bool:
+    tags = re.findall(r"^\s*tags\s*:\s*(\[[^\]]*\]|(?:\s*-\s*.*\n?)+|.*)", workflow, re.MULTILINE)
+    return any(re.search(r"""(?:^|[\s\[,'"-])(?:v\*|v\[?[0-9*]|\*\*?['"\s\],]|\*$)""", each) for each in tags)
+
+
+def _packers(root: Path, config: Config) -> Iterator[str]:
+    if config.ignore == "exclude" and re.search(r"\bhatchling\b", _text(root / "pyproject.toml")):
+        yield (
+            "hatchling packs what .gitignore does not name, so also artifacts: "
+            "put `ignore: gitignore` into .modelver/config.yaml"
+        )
+
+
+def _images(root: Path) -> Iterator[str]:
+    if (root / "Dockerfile").is_file() and not (root / ".dockerignore").is_file():
+        yield (
+            "a Dockerfile without .dockerignore sends all objects to the builder: "
+            "write `.git` and `.modelver/objects` into .dockerignore"
+        )
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > _LIMIT:
+            return ""
+        return path.read_text("utf-8", "replace")
+    except OSError:
+        return ""

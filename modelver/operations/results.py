@@ -1,0 +1,197 @@
+"""The results of operations, one shape for the API, the terminal and `--json`.
+
+The fields of a result are the keys of its JSON document, which is a contract: fields may be added, not
+renamed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from modelver.domain.records import Version
+
+
+def moment(value: datetime) -> str:
+    """A moment as ISO 8601 in UTC, to the second."""
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def as_json(value: Any) -> Any:
+    """A result as mappings, lists and scalars, in the form of its JSON document."""
+    if hasattr(value, "document"):
+        return as_json(value.document())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        shown = [field.name for field in dataclasses.fields(value) if field.metadata.get("json", True)]
+        return {name: as_json(getattr(value, name)) for name in shown}
+    if isinstance(value, Mapping):
+        return {key: as_json(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(each) for each in value]
+    return moment(value) if isinstance(value, datetime) else value
+
+
+def told(default: Any = ()) -> Any:
+    """A field that is for people and not part of the JSON document."""
+    return dataclasses.field(default=default, metadata={"json": False})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Initialised:
+    """A registry that stands; `proposals` are settings of this repository that want a second look."""
+
+    created: bool
+    commit: str | None
+    branch: str
+    proposals: tuple[str, ...]
+    remarks: tuple[str, ...] = told()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Added:
+    """A version that is registered; `created` is false where it was before. As a string it is a reference."""
+
+    version: str
+    model: str
+    commit: str | None
+    hash: str
+    timestamp: datetime
+    path: str
+    size: int
+    labels: tuple[str, ...]
+    stages: tuple[str, ...]
+    created: bool
+    remarks: tuple[str, ...] = told()
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelLine:
+    """One model in the list of all."""
+
+    name: str
+    latest: str | None
+    versions: int
+    stages: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelList:
+    """All models."""
+
+    models: tuple[ModelLine, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionLine:
+    """One version in the list of a model's; `merged` is false where only its tag knows it."""
+
+    version: str
+    created_at: datetime
+    state: str
+    stages: tuple[str, ...]
+    labels: tuple[str, ...]
+    metrics: Mapping[str, int | float]
+    size: int
+    hash: str
+    merged: bool = True
+
+    def __str__(self) -> str:
+        return self.version
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionList:
+    """The versions of one model, newest first; `total` counts also those beyond the limit."""
+
+    model: str
+    versions: tuple[VersionLine, ...]
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One version with all that is known of it."""
+
+    record: Version
+    commit: str | None
+    labels: tuple[str, ...]
+    stages: tuple[str, ...]
+    state: str
+    present: bool
+    """Whether its bytes are on this machine."""
+    fields: Mapping[str, Any]
+    """The record's own keys, as they stand in its file."""
+
+    def document(self) -> dict[str, Any]:
+        """The record's keys, and what is computed at the top."""
+        artifact = self.record.artifact
+        computed = {"hash": artifact.digest.removeprefix("sha256:"), "size": artifact.size, "commit": self.commit}
+        standing = {"labels": self.labels, "stages": self.stages, "state": self.state, "present": self.present}
+        return {**self.fields, **computed, **standing}
+
+    def __str__(self) -> str:
+        return f"{self.record.model}@{self.record.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactState:
+    """A path of the work tree at which an artifact was registered: `unchanged`, `modified` or `missing`."""
+
+    path: str
+    model: str
+    version: str
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """How the work tree stands to the registry; `only_here` counts versions whose bytes are nowhere else."""
+
+    artifacts: tuple[ArtifactState, ...]
+    only_here: int
+    remarks: tuple[str, ...] = told()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedOut:
+    """Bytes that were brought back; `changed` is false where they lay there already."""
+
+    model: str
+    version: str
+    path: str
+    hash: str
+    size: int
+    changed: bool
+    remarks: tuple[str, ...] = told()
+
+    def __fspath__(self) -> str:
+        return self.path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Something that `verify` found."""
+
+    kind: str
+    version: str | None
+    path: str | None
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """What `verify` looked at and found."""
+
+    checked: Mapping[str, int]
+    absent: int
+    missing_tags: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    remarks: tuple[str, ...] = told()
+    code: int = told(0)
+    """The exit code that the problems call for: 0, 1 or 5."""

@@ -1,0 +1,184 @@
+"""Bytes back: checkout, cat, path. Everything is verified against its digest before anybody sees it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from modelver import files
+from modelver.catalog import Catalog
+from modelver.domain import paths
+from modelver.domain.records import Version
+from modelver.domain.references import split_path
+from modelver.domain.text import quoted
+from modelver.errors import Conflict, Damaged, ModelverError, NotFound, UsageError
+from modelver.operations.results import CheckedOut
+from modelver.operations.workspace import Workspace
+from modelver.storage.trees import Manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """What REF[:PATH] means: a version, and the object of it that is wanted."""
+
+    record: Version
+    inner: str | None
+    digest: str
+    size: int
+    kind: str
+    executable: bool = False
+    tree: Manifest | None = None
+
+
+def checkout(workspace: Workspace, ref: str, output: str | None = None, *, force: bool = False) -> CheckedOut:
+    """Put a version's artifact, or a part of it, into the work tree or at `output`.
+
+    Never writes over bytes that are those of no registered version, unless `force` (rule T3).
+    """
+    chosen = _choose(workspace, ref)
+    target, name = _target(workspace, chosen, output)
+    there = _lies_there(workspace, target, name)
+    changed = there != chosen.digest
+    if changed:
+        _refuse_to_overwrite(workspace, target, name, there, force)
+        with files.disk_errors(f"write {quoted(str(target))}"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _put(workspace, chosen, target)
+    remarks = []
+    if workspace.repository.work_tree is not None:
+        remark = workspace.link_objects()
+        remarks = [remark] if remark else []
+        if not workspace.hidden_is_known():
+            workspace.hide_all()
+    return CheckedOut(
+        model=chosen.record.model,
+        version=chosen.record.version,
+        path=str(target),
+        hash=chosen.digest.removeprefix("sha256:"),
+        size=chosen.size,
+        changed=changed,
+        remarks=tuple(remarks),
+    )
+
+
+def _put(workspace: Workspace, chosen: _Chosen, target: Path) -> None:
+    if chosen.kind == "directory":
+        workspace.store.export_tree(chosen.tree or chosen.digest, target, replace=True, link=workspace.link)
+        return
+    if target.is_dir() and not target.is_symlink():
+        workspace.store.verify(chosen.digest)
+        shutil.rmtree(target)  # its bytes are those of a registered version, or it may go
+    workspace.store.export(chosen.digest, target, executable=chosen.executable, link=workspace.link)
+
+
+def cat(workspace: Workspace, ref: str, write: Callable[[bytes], object]) -> None:
+    """Give an object's bytes to `write`, after they were verified; a directory without `:PATH` is a `UsageError`."""
+    chosen = _choose_file(workspace, ref, "cat")
+    with workspace.store.open(chosen.digest) as stream:
+        workspace.store.verify(chosen.digest)
+        for chunk in iter(lambda: stream.read(2**20), b""):
+            write(chunk)
+
+
+def path(workspace: Workspace, ref: str) -> Path:
+    """The absolute path of an object, verified, for reading without a copy."""
+    chosen = _choose_file(workspace, ref, "path")
+    workspace.store.verify(chosen.digest)
+    return workspace.store.path(chosen.digest)
+
+
+def _choose_file(workspace: Workspace, ref: str, command: str) -> _Chosen:
+    chosen = _choose(workspace, ref)
+    if chosen.kind == "directory":
+        raise UsageError(
+            f"{quoted(ref)} is a directory; {command} takes one file of it",
+            hint=f"modelver {command} REF:PATH, or modelver checkout REF for all of it",
+        )
+    return chosen
+
+
+def _choose(workspace: Workspace, ref: str) -> _Chosen:
+    text, inner = split_path(ref)
+    record = workspace.catalog.record(workspace.catalog.find(text))
+    artifact = record.artifact
+    whole = _Chosen(record=record, inner=None, digest=artifact.digest, size=artifact.size, kind=artifact.kind)
+    if artifact.kind == "file":
+        if inner is not None:
+            raise NotFound(f"{record.version} is one file, so there is no {quoted(inner)} in it")
+        return whole
+    if inner is None:
+        return whole
+    found = workspace.store.manifest(artifact.digest).lookup(inner.rstrip("/"))
+    if isinstance(found, Manifest):
+        return dataclasses.replace(whole, inner=inner.rstrip("/"), digest=found.digest, size=found.size, tree=found)
+    if found.kind == "link":
+        raise UsageError(f"{quoted(inner)} is a link to {quoted(found.target or '')}", hint="give the path it leads to")
+    return dataclasses.replace(
+        whole, inner=found.path, digest=found.digest, size=found.size, kind="file", executable=found.executable
+    )
+
+
+def _target(workspace: Workspace, chosen: _Chosen, output: str | None) -> tuple[Path, str | None]:
+    """Where the bytes go, and that path from the root if it lies in the work tree; checked by rule C5."""
+    recorded = chosen.record.artifact.path
+    if output is None:
+        inside = f"{recorded}/{chosen.inner}" if chosen.inner else recorded
+        paths.check_relative(inside)
+        target = workspace.root / inside
+    else:
+        target = workspace.typed(output)
+        if chosen.kind == "file" and target.is_dir():
+            target = target / PurePosixPath(chosen.inner or recorded).name
+        if workspace.repository.work_tree is None:
+            return target, None
+        name = workspace.relative(target)
+        if name is None:
+            return target, None
+        inside = name
+        paths.check_typed(inside)
+    _refuse_links(workspace.root, inside, typed=output is not None)
+    return target, inside
+
+
+def _refuse_links(root: Path, inside: str, *, typed: bool) -> None:
+    for parent in reversed(PurePosixPath(inside).parents):
+        if (root / parent).is_symlink():
+            kind: type[ModelverError] = UsageError if typed else Damaged
+            raise kind(f"{quoted(str(parent))} is a symbolic link; nothing is written through it", hint="use -o PATH")
+
+
+def _lies_there(workspace: Workspace, target: Path, name: str | None) -> str | None:
+    """The digest of what lies at the target now, None where nothing does or what does can be no artifact."""
+    if not os.path.lexists(target) or target.is_symlink():
+        return None
+    cache = workspace.stat_cache if name is not None else None
+    try:
+        return workspace.store.digest_of(target, cache=cache, name=name)
+    except ModelverError:
+        return None
+
+
+def _refuse_to_overwrite(workspace: Workspace, target: Path, name: str | None, there: str | None, force: bool) -> None:
+    if force or not os.path.lexists(target):
+        return
+    if name is not None and workspace.repository.indexed(name):
+        raise Conflict(f"Git tracks {quoted(name)}", hint="checkout REF -o ANOTHER, or --force to write over it")
+    if there is None or not _is_registered(workspace.catalog, there):
+        raise Conflict(
+            f"{quoted(str(target))} holds bytes that are those of no registered version",
+            hint=["modelver add it first, or move it away", "or --force to lose them"],
+        )
+
+
+def _is_registered(catalog: Catalog, digest: str) -> bool:
+    """Whether some version's artifact has this digest; ids end in its first eight digits, so few are read."""
+    suffix = "_" + digest.removeprefix("sha256:")[:8]
+    for model in catalog.models():
+        near = [version for version in catalog.versions(model) if version.endswith(suffix)]
+        if any(record.artifact.digest == digest for record in catalog.records(model, near)):
+            return True
+    return False

@@ -1,0 +1,195 @@
+"""Check that the registry is whole: records, objects, tags, and what merges can break."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from modelver.catalog import Catalog
+from modelver.domain import semver
+from modelver.domain.records import StagePointer, Version
+from modelver.errors import Damaged, ModelverError, NotFound
+from modelver.operations.results import Problem, Verified
+from modelver.operations.workspace import Workspace
+from modelver.records import layout
+
+BROKEN = ("record", "object")
+"""Kinds of problems in which bytes or records are not what they should be: exit 5; all others exit 1."""
+
+
+@dataclass
+class _Findings:
+    problems: list[Problem] = field(default_factory=list)
+    missing_tags: list[str] = field(default_factory=list)
+    absent: int = 0
+    versions: int = 0
+    objects: int = 0
+    tags: int = 0
+
+    def add(self, kind: str, detail: str, *, version: str | None = None, path: str | None = None) -> None:
+        self.problems.append(Problem(kind=kind, version=version, path=path, detail=detail))
+
+
+def verify(workspace: Workspace, refs: Sequence[str] = (), *, objects: bool = False, repair: bool = False) -> Verified:
+    """Read every record, every object that is here and every version's tag, or those of some versions only.
+
+    With `objects`, bytes that are not here at all are problems too. With `repair`, a write that was cut off
+    is finished or undone, damaged and absent objects are taken anew from the work tree where the right bytes
+    lie there, and the link for people is made again.
+    """
+    remarks = tuple(_repair(workspace)) if repair else ()
+    findings = _Findings()
+    catalog = workspace.catalog
+    if refs:
+        versions = [catalog.record(catalog.find(ref)) for ref in refs]
+    else:
+        versions = list(_records(catalog, findings))
+    findings.versions = len(versions)
+    _check_tags(catalog, versions, findings, every=not refs)
+    _check_objects(workspace, versions, findings, objects=objects, every=not refs)
+    if not refs:
+        _check_facts(catalog, findings)
+    broken = any(problem.kind in BROKEN for problem in findings.problems)
+    return Verified(
+        checked={"versions": findings.versions, "objects": findings.objects, "tags": findings.tags},
+        absent=findings.absent,
+        missing_tags=tuple(findings.missing_tags),
+        problems=tuple(findings.problems),
+        remarks=remarks,
+        code=5 if broken else 1 if findings.problems else 0,
+    )
+
+
+def _repair(workspace: Workspace) -> Iterator[str]:
+    yield from workspace.writer().recover()
+    workspace.link_objects()
+    workspace.hide_all()
+    store = workspace.store
+    for version in workspace.catalog.every_version():
+        artifact = version.artifact
+        place = workspace.root / artifact.path
+        try:
+            store.verify(artifact.digest)
+            continue
+        except (Damaged, NotFound):
+            pass
+        try:
+            if store.digest_of(place) == artifact.digest:
+                store.remove(artifact.digest)
+                store.put(place)
+                yield f"the object of {version.version} was taken anew from {artifact.path}"
+        except ModelverError:
+            continue
+
+
+def _records(catalog: Catalog, findings: _Findings) -> Iterator[Version]:
+    """All version records; each malformed record of any kind is a problem of its own."""
+    for path, error in catalog.strays():
+        findings.add("record", error, path=path)
+    for model in catalog.models():
+        for version in catalog.versions(model):
+            try:
+                yield catalog.records(model, [version])[0]
+            except ModelverError as error:
+                detail = "; ".join([error.message, *error.hints])
+                findings.add("record", detail, version=version, path=layout.version_path(model, version))
+
+
+def _check_tags(catalog: Catalog, versions: Sequence[Version], findings: _Findings, *, every: bool) -> None:
+    """A tag is right when the commit that it names holds the version's record with the same bytes (rule B2)."""
+    owners: dict[str, list[str]] = {}
+    for record in versions:
+        owners.setdefault(record.version, []).append(record.model)
+    for version, models in owners.items():
+        if len(models) > 1:
+            shown = ", ".join(models)
+            findings.add("id", f"one id for several models ({shown}); MODEL@ID names one", version=version)
+        commit = catalog.version_tags.get(version)
+        if commit is None:
+            findings.missing_tags.append(version)
+            continue
+        findings.tags += 1
+        if not any(catalog.same_record(model, version, commit) for model in models):
+            findings.add("tag", f"the tag names {commit[:12]}, which does not hold this record", version=version)
+    for version in sorted(catalog.version_tags.keys() - owners.keys()) if every else ():
+        findings.tags += 1
+        if not catalog.tagged(version):
+            findings.add("tag", "the tag names nothing that holds a record of this version", version=version)
+
+
+def _check_objects(
+    workspace: Workspace, versions: Sequence[Version], findings: _Findings, *, objects: bool, every: bool
+) -> None:
+    store = workspace.store
+    bad: dict[str, str] = {}
+    checked: set[str] = set()
+
+    def check(digest: str) -> bool:
+        if digest not in checked:
+            checked.add(digest)
+            try:
+                store.verify(digest)
+            except NotFound:
+                return False
+            except ModelverError as error:
+                bad[digest] = error.message
+        return store.has(digest)
+
+    for version in versions:
+        artifact = version.artifact
+        missing = [] if check(artifact.digest) else [artifact.digest]
+        if artifact.kind == "directory" and not missing and artifact.digest not in bad:
+            try:
+                missing = [digest for digest in store.manifest(artifact.digest).digests if not check(digest)]
+            except Damaged as error:
+                bad[artifact.digest] = error.message
+        findings.absent += bool(missing)
+        if missing and objects:
+            findings.add("absent", f"{missing[0]} is not here", version=version.version, path=artifact.path)
+        if artifact.digest in bad:
+            findings.add("object", bad.pop(artifact.digest), version=version.version, path=artifact.path)
+    for digest in store.list() if every else ():
+        check(digest)
+    for detail in bad.values():
+        findings.add("object", detail)
+    findings.objects = sum(store.has(digest) for digest in checked)
+
+
+def _check_facts(catalog: Catalog, findings: _Findings) -> None:
+    """What a clean merge, or a hand, can break (rules S2 and C1)."""
+    for model in catalog.models():
+        try:
+            known = set(catalog.versions(model))
+            pointers, labels, archives = catalog.pointers(model), catalog.labels(model), catalog.archives(model)
+        except ModelverError:
+            continue  # named above
+        for name, pointer in pointers.items():
+            path = layout.stage_path(model, name)
+            for detail in _faults_of(pointer, known):
+                findings.add("stage", detail, version=pointer.version, path=path)
+        numbered: dict[str, str] = {}
+        for label, version in labels.items():
+            path = layout.label_path(model, label)
+            if version not in known:
+                findings.add("label", f"label {label} names a version that is not here", version=version, path=path)
+            if semver.read(label) is not None and (other := numbered.setdefault(version, label)) != label:
+                findings.add(
+                    "label", f"{version} has two SemVer labels, {other} and {label}", version=version, path=path
+                )
+        held = {pointer.version for pointer in pointers.values()}
+        for archive in archives:
+            if archive.state == "archived" and archive.version in held:
+                path = layout.archive_path(model, archive.version)
+                findings.add("archive", "archived, but it holds a stage", version=archive.version, path=path)
+
+
+def _faults_of(pointer: StagePointer, known: set[str]) -> Iterator[str]:
+    if pointer.version is not None and pointer.version not in known:
+        yield f"stage {pointer.stage} is held by a version that is not here"
+    newest = pointer.history[0] if pointer.history else None
+    if newest and not newest.withdrawn and (newest.number, newest.version) != (pointer.number, pointer.version):
+        yield f"stage {pointer.stage} says number {pointer.number}, its history says {newest.number}"
+    for entry, before in pairwise(pointer.history):
+        if entry.number != before.number + 1:
+            yield f"the history of stage {pointer.stage} goes from number {before.number} to {entry.number}"

@@ -1,0 +1,192 @@
+"""What every operation starts from: a repository, its catalog and store, and the directory a person stands in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from modelver import files
+from modelver.catalog import Catalog
+from modelver.domain import paths
+from modelver.domain.text import quoted
+from modelver.errors import Conflict, NotFound, UsageError
+from modelver.git import exclude
+from modelver.git.repository import Configuration, Repository
+from modelver.git.transaction import Writer
+from modelver.records import layout
+from modelver.storage.hashing import StatCache
+from modelver.storage.objects import ObjectStore
+
+LOCK_TIMEOUT = 60.0
+"""Seconds to wait for a lock of somebody else's, unless said otherwise."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One repository as seen from one directory; `settings` are the choices of this machine, by their key.
+
+    Options rank before the environment, the environment before Git's configuration, and that before the
+    committed file.
+    """
+
+    repository: Repository
+    directory: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, directory: Path, settings: Mapping[str, str]) -> Workspace:
+        """The workspace of the repository that `directory` lies in."""
+        return cls(Repository.discover(directory), directory, settings)
+
+    @property
+    def root(self) -> Path:
+        """The top of the work tree; raises `UsageError` in a bare repository."""
+        if self.repository.work_tree is None:
+            raise UsageError("this repository has no work tree, so it can only be read", hint="git worktree add PATH")
+        return self.repository.work_tree
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """Git's configuration."""
+        return self.repository.configuration()
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The records at `HEAD`; raises `NotFound` where no registry was started."""
+        catalog = Catalog(self.repository, self.repository.head().commit)
+        if not catalog.initialised:
+            raise NotFound("this repository has no registry at HEAD", hint="modelver init")
+        return catalog
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The objects on this machine."""
+        return ObjectStore(self.repository.home)
+
+    @cached_property
+    def stat_cache(self) -> StatCache:
+        """The digests of files that have not changed since they were hashed."""
+        return StatCache(self.repository.home / "cache" / "stat")
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for locks of others."""
+        text = self.settings.get("lock-timeout") or self.configuration.last("modelver.locktimeout")
+        try:
+            return float(text) if text is not None else LOCK_TIMEOUT
+        except ValueError as error:
+            raise UsageError(f"lock timeout: expected seconds, found {quoted(text or '')}") from error
+
+    @property
+    def link(self) -> str:
+        """How objects and the work tree share bytes: reflink, copy or hardlink."""
+        chosen = self.settings.get("objects.link") or self.configuration.last("modelver.objects.link")
+        if chosen not in (None, "reflink", "copy", "hardlink"):
+            raise UsageError(f"objects.link: expected reflink, copy or hardlink, found {quoted(chosen or '')}")
+        return chosen or self.catalog.config.objects.link
+
+    @property
+    def hiding(self) -> str:
+        """Where artifacts are hidden from Git: exclude or gitignore."""
+        chosen = self.settings.get("ignore") or self.configuration.last("modelver.ignore")
+        if chosen not in (None, "exclude", "gitignore"):
+            raise UsageError(f"ignore: expected exclude or gitignore, found {quoted(chosen or '')}")
+        return chosen or self.catalog.config.ignore
+
+    def writer(self) -> Writer:
+        """Whoever writes; raises `UsageError` where Git knows no identity, before anything is written (W9)."""
+        identity = self.repository.identity(self.configuration)
+        self.repository.refuse_under_way()
+        return Writer(self.repository, self.configuration, identity, self.timeout)
+
+    def typed(self, path: str) -> Path:
+        """The absolute path that a person means, from where they stand; nothing in it is resolved."""
+        if not path or "\0" in path:
+            raise UsageError(f"{quoted(path)} is no path")
+        try:
+            path.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise UsageError(f"the path {quoted(path)} is not UTF-8", hint="rename the file") from error
+        return Path(os.path.normpath(self.directory / path))
+
+    def relative(self, path: Path) -> str | None:
+        """The path from the repository's root, POSIX, None for one that lies elsewhere.
+
+        Links above the last component are followed, because that is where the file really lies.
+        """
+        real = Path(os.path.realpath(path.parent)) / path.name
+        try:
+            inside = real.relative_to(os.path.realpath(self.root))
+        except ValueError:
+            return None
+        return inside.as_posix()
+
+    def inside(self, path: Path, typed: str) -> str:
+        """The path from the repository's root; raises `UsageError` for one that lies elsewhere or is Git's or ours."""
+        inside = self.relative(path)
+        if inside is None or inside == ".":
+            raise UsageError(
+                f"{quoted(typed)} does not lie inside this repository ({self.root})",
+                hint="move or copy it into the repository; Git records paths from its root",
+            )
+        paths.check_typed(inside)
+        return inside
+
+    # ---- what Git must not offer ---------------------------------------------------------------------------------
+
+    def hidden_key(self) -> str:
+        """What the lines in `info/exclude` are made from: the models in the heads of all work trees."""
+        repository = self.repository
+        return " ".join(Catalog(repository, commit).models_tree for commit in repository.heads())
+
+    def hidden_is_known(self) -> bool:
+        """Whether the lines in `info/exclude` were made from the records as they are now."""
+        try:
+            return (self.repository.home / "cache" / "hidden").read_text("ascii") == self.hidden_key()
+        except (OSError, UnicodeDecodeError):
+            return False
+
+    def note_hidden(self) -> None:
+        """Remember that the lines in `info/exclude` are those of the records as they are now."""
+        folder = self.repository.home / "cache"
+        folder.mkdir(exist_ok=True)
+        draft = folder / f"hidden-{os.getpid()}"
+        draft.write_text(self.hidden_key(), "ascii")
+        os.replace(draft, folder / "hidden")
+
+    def hide_all(self) -> None:
+        """Make the lines in `info/exclude` anew from the records at the heads of all work trees (rule T1)."""
+        repository = self.repository
+        home = repository.home
+        with (
+            files.Lock(home / "lock", timeout=self.timeout, what="the registry"),
+            files.staging(home / "tmp") as staging,
+        ):
+            hidden: dict[str, None] = {}
+            for commit in repository.heads():
+                hidden |= dict.fromkeys(
+                    version.artifact.path for version in Catalog(repository, commit).every_version()
+                )
+            exclude.replace(repository, hidden, staging=staging)
+            self.note_hidden()
+
+    def link_objects(self) -> str | None:
+        """Make `.modelver/objects` lead to the objects, for people; says what stands in its place, if anything (S1)."""
+        folder = self.root / layout.ROOT
+        place, target = self.root / layout.OBJECTS, os.path.relpath(self.repository.home / "objects", folder)
+        if not folder.is_dir() or folder.is_symlink():
+            return None
+        try:
+            if place.is_symlink():
+                if os.readlink(place) == target or self.repository.indexed(layout.OBJECTS):
+                    return None
+                place.unlink()
+            elif place.exists():
+                return f"{layout.OBJECTS} is no link to the objects; it was left as it is"
+            place.symlink_to(target)
+        except OSError:
+            return None  # a convenience: where there are no links, nothing else changes
+        return None

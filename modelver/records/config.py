@@ -1,0 +1,170 @@
+"""`config.yaml`: what holds for the team. Read from the tree that is read, like any record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from modelver.domain import names
+from modelver.domain.records import Values
+from modelver.domain.text import nearest, printable, quoted
+from modelver.records import yaml
+from modelver.records.nodes import Convert, Faults, Fields, Node, Wrong
+from modelver.records.values import format_number, mapping, one_of, text, truth
+
+_KEYS = "format branch stages metrics comparison remotes objects tags ignore commit hooks"
+_STAGE_KEYS = ("from", "require", "must_not_regress")
+_LINKS = ("reflink", "copy", "hardlink")
+_IGNORES = ("exclude", "gitignore")
+
+
+def _nothing() -> Values:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objects:
+    """How objects and the work tree share bytes, and whether missing ones are fetched unasked."""
+
+    link: str = "reflink"
+    auto_fetch: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tags:
+    """Which Git tags are made: `tag`, `ref` (under refs/modelver/) or `off`."""
+
+    versions: str = "tag"
+    labels: str = "tag"
+    promotions: str = "tag"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """How commits are made: with the user's hooks or not, and what stands at the end of their messages."""
+
+    hooks: bool = False
+    trailer: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The configuration, every key with its default; `warnings` tell of keys that nothing reads.
+
+    `stages` is None where the section is absent, and any name is a stage.
+    """
+
+    branch: str | None = None
+    stages: Mapping[str, Values] | None = None
+    metrics: Values = field(default_factory=_nothing)
+    comparison: Values = field(default_factory=_nothing)
+    remotes: Mapping[str, Values] = field(default_factory=dict)
+    objects: Objects = field(default_factory=Objects)
+    tags: Tags = field(default_factory=Tags)
+    ignore: str = "exclude"
+    commit: Commit = field(default_factory=Commit)
+    hooks: Values = field(default_factory=_nothing)
+    warnings: tuple[str, ...] = ()
+
+
+def parse_config(data: bytes, name: str) -> Config:
+    """The configuration in the file `name`; an empty file is one with all defaults.
+
+    Unknown keys are `warnings`, in `stages` faults. Raises Damaged with all faults of the file.
+    """
+    faults = Faults()
+    warnings = Faults()
+    fields = Fields(yaml.read(data, name=name), faults)
+    fields.may("format", format_number, 1)
+    faults.check()  # nothing else can be said about a format that is not known
+    config = Config(
+        branch=fields.may("branch", _branch, None),
+        stages=_stages(fields, faults),
+        metrics=fields.may("metrics", _section, {}),
+        comparison=fields.may("comparison", _section, {}),
+        remotes=fields.table("remotes", mapping),
+        objects=_objects(fields.section("objects"), warnings),
+        tags=_tags(fields.section("tags"), warnings),
+        ignore=fields.may("ignore", one_of(*_IGNORES), "exclude"),
+        commit=_commit(fields.section("commit"), warnings),
+        hooks=fields.may("hooks", _section, {}),
+    )
+    _unknown(fields, _KEYS.split(), warnings)
+    faults.check()
+    return replace(config, warnings=tuple(warnings.lines))
+
+
+def _objects(fields: Fields, warnings: Faults) -> Objects:
+    objects = Objects(
+        link=fields.may("link", one_of(*_LINKS), "reflink"),
+        auto_fetch=fields.may("auto_fetch", truth, False),
+    )
+    _unknown(fields, ("link", "auto_fetch"), warnings)
+    return objects
+
+
+def _tags(fields: Fields, warnings: Faults) -> Tags:
+    tags = Tags(
+        versions=fields.may("versions", one_of("tag", "ref"), "tag"),
+        labels=fields.may("labels", _or_off("tag", "ref"), "tag"),
+        promotions=fields.may("promotions", _or_off("tag"), "tag"),
+    )
+    _unknown(fields, ("versions", "labels", "promotions"), warnings)
+    return tags
+
+
+def _commit(fields: Fields, warnings: Faults) -> Commit:
+    commit = Commit(hooks=fields.may("hooks", truth, False), trailer=fields.may("trailer", text, ""))
+    _unknown(fields, ("hooks", "trailer"), warnings)
+    return commit
+
+
+def _stages(fields: Fields, faults: Faults) -> Mapping[str, Values] | None:
+    """The section, whose keys are names of stages or patterns; None (any name is a stage) where it is absent."""
+    section = fields.may("stages", _node, None)
+    if section is None or section.value is None:
+        return None
+    found: dict[str, Values] = {}
+    inside = Fields(section, faults)
+    for name, node in inside.left().items():
+        if not names.is_stage_name(name.replace("*", "x").replace("?", "x")):
+            faults.add(node, f"{quoted(name)} is neither the name of a stage nor a pattern for some")
+        if node.value is None:
+            found[name] = {}
+            continue
+        rules = Fields(node, faults)
+        _unknown(rules, _STAGE_KEYS, faults)
+        found[name] = rules.rest()
+    return found
+
+
+def _unknown(fields: Fields, known: Iterable[str], into: Faults) -> None:
+    """Note every key that is left and not known, with the nearest that is."""
+    for key, node in fields.left().items():
+        if key not in known:
+            near = nearest(key, known, 1)
+            into.add(node, f"unknown key {quoted(key)}" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def _node(node: Node) -> Node | None:
+    return node
+
+
+def _section(node: Node) -> Values:
+    return {} if node.value is None else mapping(node)
+
+
+def _branch(node: Node) -> str | None:
+    """A branch's short name; what Git would not take is left to Git to refuse, save what could be an option."""
+    name = node.value
+    if not isinstance(name, str) or not name or name.startswith("-") or printable(name) != name or " " in name:
+        raise Wrong("the name of a branch")
+    return name
+
+
+def _or_off(*words: str) -> Convert[str]:
+    # A plain `off` is the string "off" to our reader; YAML 1.1 tools that rewrite the file make it false.
+    def convert(node: Node) -> str:
+        return "off" if node.value is False else one_of(*words, "off")(node)
+
+    return convert

@@ -1,0 +1,142 @@
+"""Paths within a directory artifact: which are refused, and where symbolic links lead (C5).
+
+Pure functions on strings; nothing here looks at the disk.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+
+Links = Mapping[str, str]  # path of a link -> its target
+
+MAX_HOPS = 40  # links on one way; the kernel gives up there, so nothing that it follows escapes us
+MAX_LENGTH = 4096  # characters of a path or target; no kernel takes more
+MAX_WARNINGS = 100
+_SHOWN = 200
+
+# Code points that HFS+ leaves out when it compares names.
+_IGNORED = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
+_GIT = re.compile(r"(?:\.git|git~1)[. ]*(?::.*)?", re.DOTALL)
+
+
+def printable(text: str) -> str:
+    """`text` on one line, without anything that a terminal would act on.
+
+    >>> print(printable("a" + chr(27) + "[31m" + chr(10)))
+    a\\x1b[31m\\n
+    """
+    shown = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text[:_SHOWN]
+    )
+    return shown + "…" if len(text) > _SHOWN else shown
+
+
+def is_git(component: str) -> bool:
+    r"""Whether some file system takes this name for `.git`, by the foldings of HFS+ and NTFS.
+
+    A backslash separates names on NTFS, so each part counts.
+
+    >>> [is_git(name) for name in (".git", ".GIT", "git~1", ".git. .", ".git::$INDEX_ALLOCATION", "a\\.git")]
+    [True, True, True, True, True, True]
+    >>> [is_git(name) for name in (".gitignore", "git", "git~2", "x.git")]
+    [False, False, False, False]
+    """
+    if "git" not in component.translate(_IGNORED).casefold():
+        return False
+    folded = component.translate(_IGNORED).casefold()
+    return any(_GIT.fullmatch(part) for part in folded.split("\\"))
+
+
+def fault_of_path(path: str) -> str | None:
+    """Why a path must not stand in a manifest, or None.
+
+    >>> fault_of_path("a/b.bin"), fault_of_path("a//b")
+    (None, 'it has an empty part')
+    """
+    if path.startswith("/"):
+        return "it is absolute"
+    if "\0" in path:
+        return "it has a NUL in it"
+    if len(path) > MAX_LENGTH:
+        return f"it is longer than {MAX_LENGTH} characters"
+    for part in path.split("/"):
+        if not part:
+            return "it has an empty part"
+        if part in (".", ".."):
+            return f"it has a part {part}"
+        if is_git(part):
+            return "a part is taken for .git"
+    return None
+
+
+def leads_out(link: str, links: Links, folded: Links | None = None) -> str | None:
+    """Why the link at `link` may not be kept, or None when it stays inside, also by way of other links.
+
+    It need not lead to anything that is there. `folded` is `fold_links(links)`, where many are asked for.
+
+    >>> leads_out("a/x", {"a/x": "../b"}), leads_out("x", {"x": "../b"})
+    (None, 'it leads out of the directory')
+    """
+    return _walk(link, links, str) or _walk(link, fold_links(links) if folded is None else folded, fold)
+
+
+def fold_links(links: Links) -> Links:
+    """The links as a file system finds them that takes `A` for `a`: a way may lead out only there."""
+    return {fold(path): target for path, target in links.items()}
+
+
+def _walk(link: str, links: Links, key: Callable[[str], str]) -> str | None:
+    """Go where a link leads, as a file system does that compares names by their `key`."""
+    here = link.split("/")
+    rest: list[str] = []
+    for _hop in range(MAX_HOPS + 1):
+        target = links.get(key("/".join(here)))
+        if target is not None:
+            fault = _fault_of_target(target)
+            if fault is not None:
+                return fault
+            here.pop()
+            rest.extend(reversed(target.split("/")))
+        while rest and key("/".join(here)) not in links:
+            part = rest.pop()
+            if part == "..":
+                if not here:
+                    return "it leads out of the directory"
+                here.pop()
+            elif part not in ("", "."):
+                here.append(part)
+        if not rest and key("/".join(here)) not in links:
+            return None
+    return "it leads round in a circle"
+
+
+def _fault_of_target(target: str) -> str | None:
+    if target.startswith("/"):
+        return "it leads to an absolute path"
+    if not target or "\0" in target or len(target) > MAX_LENGTH:
+        return "it leads nowhere"
+    return None
+
+
+def folding_warnings(paths: Iterable[str]) -> list[str]:
+    """A line for names that differ, but are one after NFC and case folding: not every disk keeps them apart.
+
+    Directories count too: `A/x` and `a/y` meet in one directory there.
+    """
+    seen: dict[str, str] = {}
+    told: list[str] = []
+    for path in paths:
+        for end in [index for index, character in enumerate(path) if character == "/"] + [len(path)]:
+            name = path[:end]
+            other = seen.setdefault(fold(name), name)
+            if other != name and len(told) < MAX_WARNINGS:
+                told.append(f"{printable(other)} and {printable(name)} are one name where the disk folds case")
+    return list(dict.fromkeys(told))
+
+
+def fold(path: str) -> str:
+    """The key under which a file system that folds names would find `path`."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())

@@ -1,0 +1,181 @@
+"""What lies at a path: the files and links of an artifact, before any of them is read (T2).
+
+Symbolic links that stay inside are kept as links, those that lead out are refused or followed. What is
+followed is a region of its own: its links are judged by where its directory begins.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modelver.errors import ModelverError, NotFound, UsageError
+from modelver.storage.hashing import changed
+from modelver.storage.paths import MAX_WARNINGS, Links, fold_links, folding_warnings, is_git, leads_out, printable
+from modelver.storage.trees import MAX_ENTRIES, Entry
+
+_KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to read: its path in the artifact (empty for a file artifact), where it lies, how it looked.
+
+    `followed` when a link led to it: then it is somebody else's and never made read-only.
+    """
+
+    name: str
+    place: str
+    status: os.stat_result
+    followed: bool = False
+
+
+@dataclass
+class Scan:
+    """The content of an artifact: `kind` is file or directory; warnings are whole lines for people."""
+
+    kind: str
+    files: list[Found] = field(default_factory=list)
+    links: list[Entry] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def scan(path: Path, *, follow_symlinks: bool = False) -> Scan:
+    """Look at a file or a directory, reading no file.
+
+    `NotFound` when there is nothing; `UsageError` for names that are not UTF-8, links that lead out (or,
+    when followed, nowhere or round in a circle), pipes, sockets and devices.
+    """
+    try:
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            if not follow_symlinks:
+                raise _refused_link(str(path), "it is a symbolic link itself")
+            path = path.resolve(strict=True)
+            status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"there is no file or directory {printable(str(path))}") from None
+    if stat.S_ISREG(status.st_mode):
+        return Scan("file", [Found("", str(path), status)])
+    if not stat.S_ISDIR(status.st_mode):
+        raise _other_kind(str(path), status)
+    found = Scan("directory")
+    _Walker(found, follow_symlinks).region("", str(path), ())
+    if found.links or follow_symlinks:
+        found.files.sort(key=lambda file: file.name.encode())
+    names = sorted([file.name for file in found.files] + [link.path for link in found.links])
+    found.warnings += folding_warnings(names)
+    return found
+
+
+class _Walker:
+    """Fills a `Scan`, region by region."""
+
+    def __init__(self, found: Scan, follow: bool) -> None:
+        self.found = found
+        self.follow = follow
+        self.left_out = 0
+
+    def region(self, name: str, place: str, above: tuple[tuple[int, int], ...]) -> None:
+        """Walk a directory whose links are judged from here; `above` are the directories that led here."""
+        links: dict[str, str] = {}
+        places: dict[str, tuple[str, tuple[tuple[int, int], ...]]] = {}
+        pending = [("", place, above)]
+        while pending:
+            inner, directory, chain = pending.pop()
+            chain = (*chain, _mark(directory, name, inner, chain))
+            for item in _items(directory):
+                path = f"{inner}/{item.name}" if inner else item.name
+                whole = f"{name}/{path}" if name else path
+                status = self._look(item, whole)
+                if status is None:
+                    continue
+                if stat.S_ISDIR(status.st_mode):
+                    pending.append((path, item.path, chain))
+                elif stat.S_ISLNK(status.st_mode):
+                    links[path], places[path] = os.readlink(item.path), (item.path, chain)
+                else:
+                    self._file(Found(whole, item.path, status, followed=bool(name)))
+        self._links(name, links, places)
+
+    def _look(self, item: os.DirEntry[str], whole: str) -> os.stat_result | None:
+        """The kind of a directory's item; None for what is left out."""
+        try:
+            whole.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"the name {printable(whole)} is not UTF-8",
+                hint="rename it: a directory artifact has to be the same on every machine",
+            ) from None
+        if is_git(item.name):
+            self.left_out += 1
+            if self.left_out <= MAX_WARNINGS:
+                self.found.warnings.append(f"{printable(whole)} is left out: Git's own directory is no part of a model")
+            return None
+        try:
+            return item.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            raise changed(printable(item.path)) from None
+
+    def _file(self, file: Found) -> None:
+        if not stat.S_ISREG(file.status.st_mode):
+            raise _other_kind(file.name, file.status)
+        self.found.files.append(file)
+        if len(self.found.files) + len(self.found.links) > MAX_ENTRIES:
+            raise UsageError(f"the directory holds more than {MAX_ENTRIES} files")
+
+    def _links(self, name: str, links: Links, places: dict[str, tuple[str, tuple[tuple[int, int], ...]]]) -> None:
+        folded = fold_links(links)
+        for path, target in links.items():
+            whole = f"{name}/{path}" if name else path
+            reason = leads_out(path, links, folded)
+            try:
+                target.encode()
+            except UnicodeEncodeError:
+                reason = "its target is not UTF-8"
+            if reason is None:
+                self.found.links.append(Entry("link", whole, target=target))
+            elif self.follow:
+                self._follow(whole, *places[path])
+            else:
+                raise _refused_link(whole, reason)
+
+    def _follow(self, whole: str, place: str, above: tuple[tuple[int, int], ...]) -> None:
+        try:
+            real = os.path.realpath(place, strict=True)
+            status = os.lstat(real)
+        except OSError as error:
+            raise UsageError(f"the link {printable(whole)} cannot be followed: {error.strerror}") from None
+        if stat.S_ISDIR(status.st_mode):
+            self.region(whole, real, above)
+        else:
+            self._file(Found(whole, real, status, followed=True))
+
+
+def _items(directory: str) -> list[os.DirEntry[str]]:
+    with os.scandir(directory) as items:
+        return sorted(items, key=lambda item: item.name)
+
+
+def _mark(directory: str, name: str, inner: str, chain: tuple[tuple[int, int], ...]) -> tuple[int, int]:
+    """What tells a directory from all others; refused when it is one of those that led to it."""
+    status = os.stat(directory, follow_symlinks=False)
+    mark = (status.st_dev, status.st_ino)
+    if mark in chain:
+        shown = printable(f"{name}/{inner}".strip("/"))
+        raise UsageError(f"the link {shown} leads round in a circle", hint="take it out of the directory")
+    return mark
+
+
+def _refused_link(path: str, reason: str) -> ModelverError:
+    return UsageError(
+        f"the link {printable(path)} cannot be kept: {reason}",
+        hint="add --follow-symlinks to store what it leads to, or take it out",
+    )
+
+
+def _other_kind(path: str, status: os.stat_result) -> ModelverError:
+    kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
+    return UsageError(f"{printable(path)} is {kind}: only files, directories and links can be stored")

@@ -1,0 +1,614 @@
+"""The store: what has a name is complete, durable and right, whatever goes wrong on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from modelver import files
+from modelver.errors import Conflict, Damaged, ModelverError, NotFound, UsageError
+from modelver.storage.objects import ObjectStore
+from modelver.storage.pump import CHUNK
+from modelver.storage.trees import Entry, Manifest
+
+LARGE = 9 * CHUNK + 12345  # bytes; more than the ring of buffers holds
+
+DRIVER = """
+import contextlib, os, sys
+from pathlib import Path
+from modelver.errors import ModelverError
+from modelver.storage.objects import ObjectStore
+store = ObjectStore(Path(sys.argv[1]))
+try:
+    if sys.argv[2] == "put":
+        print(store.put(Path(sys.argv[3])).digest)
+    else:
+        store.export(sys.argv[2], Path(sys.argv[3]))
+except ModelverError as error:
+    with contextlib.suppress(OSError):  # a disk that is full by decree takes no message either
+        os.write(2, error.message.encode())
+    os._exit(error.code)
+"""
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ObjectStore(tmp_path / "root")
+
+
+@pytest.fixture
+def large(tmp_path):
+    path = tmp_path / "large.bin"
+    path.write_bytes(random.Random(1).randbytes(LARGE))
+    return path
+
+
+def make_tree(root: Path, count: int = 12) -> Path:
+    """A directory of small files in sub-directories, a large one, a link and an executable."""
+    for number in range(count):
+        place = root / f"part{number % 3}" / f"{number}.bin"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(f"file {number}".encode())
+    (root / "large.bin").write_bytes(random.Random(2).randbytes(CHUNK + 1))
+    (root / "run").write_bytes(b"#!")
+    (root / "run").chmod(0o755)
+    (root / "link").symlink_to("part0/0.bin")
+    return root
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-c", DRIVER, *map(str, words)]
+
+
+def traced(*options: str) -> list[str]:
+    """strace, which tells what a process asked of the system, or lets some of it fail."""
+    if shutil.which("strace") is None:
+        assert not os.environ.get("MODELVER_REQUIRE_ALL"), "strace is missing"
+        pytest.skip("strace is missing")
+    return ["strace", "-f", "-qq", *options]
+
+
+def all_files(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir() or path.is_symlink()}
+
+
+def no_leftovers(store: ObjectStore) -> bool:
+    return not store.tmp.exists() or not any(store.tmp.iterdir())
+
+
+# In
+
+
+@pytest.mark.parametrize("size", [0, 1, 4096, CHUNK, CHUNK + 1, LARGE])
+@pytest.mark.parametrize("link", ["reflink", "copy", "hardlink"])
+def test_an_object_is_the_files_bytes_under_their_digest(store, tmp_path, size, link):
+    """I1, W1: read-only, below its first two digits."""
+    path = tmp_path / "model.bin"
+    path.write_bytes(random.Random(size).randbytes(size))
+    stored = store.put(path, link=link)
+    expected = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (stored.digest, stored.size, stored.files, stored.kind) == (f"sha256:{expected}", size, 1, "file")
+    place = store.objects / expected[:2] / expected[2:]
+    assert place == store.path(stored.digest)
+    assert place.read_bytes() == path.read_bytes()
+    assert stat.S_IMODE(place.stat().st_mode) == 0o444
+    assert list(store.list()) == [stored.digest]
+    store.verify(stored.digest)
+    assert no_leftovers(store)
+
+
+def test_the_work_file_is_left_as_it_is(store, large):
+    """T2: a copy shares nothing with it, so that an edit in place harms no object."""
+    before = large.stat()
+    digest = store.put(large).digest
+    assert (large.stat().st_mode, large.stat().st_nlink) == (before.st_mode, 1)
+    with large.open("r+b") as file:
+        file.write(b"edited")
+    store.verify(digest)
+
+
+def test_a_hard_link_makes_the_work_file_read_only(store, large):
+    """T2: it is the object, so it must not be edited."""
+    digest = store.put(large, link="hardlink").digest
+    assert large.samefile(store.path(digest))
+    assert stat.S_IMODE(large.stat().st_mode) == 0o444
+
+
+def test_a_hard_link_of_an_executable_is_a_copy(store, tmp_path):
+    """I1: the manifest would say executable, and the file would have lost its bit."""
+    tree = make_tree(tmp_path / "model")
+    first = store.put(tree, link="hardlink")
+    assert os.access(tree / "run", os.X_OK)
+    assert (tree / "large.bin").stat().st_nlink == 2
+    assert store.digest_of(tree) == first.digest
+
+
+def test_a_hard_link_of_what_is_stored_already_is_not_made(store, large):
+    """T2: the file is nobody's object, so it may stay writable."""
+    store.put(large)
+    store.put(large, link="hardlink")
+    assert large.stat().st_nlink == 1
+    assert files.is_writable(large.stat())
+
+
+def test_an_object_that_is_here_is_kept(store, large):
+    """W1: the same bytes again change nothing, not even the inode."""
+    place = store.path(store.put(large).digest)
+    before = place.stat().st_ino
+    store.put(large)
+    assert place.stat().st_ino == before
+
+
+def test_an_object_of_the_wrong_size_is_replaced(store, large):
+    """W1: its size shows that it is damaged, and the good bytes are at hand."""
+    digest = store.put(large).digest
+    os.truncate(store.path(digest), 10)
+    assert store.put(large).digest == digest
+    store.verify(digest)
+
+
+def test_a_directory_is_stored_with_its_manifest_last(store, tmp_path):
+    """W1: who finds a manifest finds all that it names."""
+    tree = make_tree(tmp_path / "model")
+    blocked = store.objects
+    stored = store.put(tree)
+    manifest = store.manifest(stored.digest)
+    assert set(store.list()) == {*manifest.digests, stored.digest}
+    newest = max(blocked.rglob("*"), key=lambda path: (path.is_file(), path.stat().st_ctime_ns))
+    assert newest == store.path(stored.digest)
+
+
+def test_many_small_files_are_stored(store, tmp_path):
+    """W1: also when they are flushed in one step for all."""
+    tree = make_tree(tmp_path / "model", count=300)
+    stored = store.put(tree)
+    for digest in store.list():
+        store.verify(digest)
+    assert stored.files == 302
+
+
+def test_bytes_in_memory_can_be_stored(store):
+    """I1: as with a file."""
+    digest = store.put_bytes(b"packages")
+    assert digest == f"sha256:{hashlib.sha256(b'packages').hexdigest()}"
+    with store.open(digest) as source:
+        assert source.read() == b"packages"
+    assert store.put_bytes(b"packages") == digest
+
+
+def test_a_symbolic_link_in_place_of_the_artifact_is_refused(store, large, tmp_path):
+    """T2: it leads out of what was named, unless it is to be followed."""
+    (tmp_path / "alias").symlink_to(large)
+    with pytest.raises(UsageError, match="is a symbolic link itself"):
+        store.put(tmp_path / "alias")
+    assert store.put(tmp_path / "alias", follow_symlinks=True).size == LARGE
+
+
+class _Writer(threading.Thread):
+    """Edits a file as soon as the store has begun to read it."""
+
+    def __init__(self, store: ObjectStore, edit) -> None:
+        super().__init__()
+        self.store, self.edit = store, edit
+
+    def run(self) -> None:
+        while not any(self.store.tmp.glob("*/0")):
+            pass
+        self.edit()
+
+
+@pytest.mark.parametrize("how", ["append", "overwrite", "truncate", "replace", "remove"])
+def test_a_file_that_changes_while_it_is_read_is_a_conflict(store, tmp_path, how):
+    """W1: exit 4, and nothing is stored."""
+    path = tmp_path / "model.bin"
+    path.write_bytes(bytes(60 * CHUNK))
+
+    def edit() -> None:
+        if how == "replace":
+            (tmp_path / "other").write_bytes(b"other")
+            (tmp_path / "other").replace(path)
+        elif how == "truncate":
+            os.truncate(path, 100)
+        elif how == "remove":
+            path.unlink()
+        else:
+            with path.open("ab" if how == "append" else "r+b") as file:
+                file.write(b"edit")
+
+    writer = _Writer(store, edit)
+    writer.start()
+    with pytest.raises(Conflict, match="changed while it was read") as caught:
+        store.put(path)
+    writer.join()
+    assert caught.value.code == 4
+    assert list(store.list()) == []
+    assert no_leftovers(store)
+
+
+@pytest.mark.parametrize("after", [0, 0.002, 0.01])
+def test_an_interruption_stops_the_threads_and_leaves_nothing(store, tmp_path, after):
+    """Exit 130: no thread goes on, staging is removed. `after` in seconds."""
+    path = tmp_path / "model.bin"
+    path.write_bytes(bytes(60 * CHUNK))
+    before = threading.active_count()
+    writer = _Writer(store, lambda: (time.sleep(after), os.kill(os.getpid(), signal.SIGINT)))
+    writer.start()
+    with pytest.raises(KeyboardInterrupt):
+        store.put(path)
+    writer.join()
+    assert threading.active_count() == before
+    assert list(store.list()) == []
+    assert no_leftovers(store)
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+@pytest.mark.parametrize("when", [1, 2, 5])
+def test_a_full_disk_leaves_nothing_behind(store, large, tmp_path, when, kind):
+    """Exit 7, with the reason; neither an object nor a draft stays."""
+    source = large if kind == "file" else make_tree(tmp_path / "model", count=60)
+    inject = traced("-o", "/dev/null", "-e", f"inject=write,pwrite64,writev:error=ENOSPC:when={when}")
+    done = subprocess.run([*inject, *command(store.root, "put", source)], capture_output=True, text=True, check=False)
+    assert done.returncode == 7, done.stderr
+    assert when == 1 or "the disk is full" in done.stderr  # the first write of the main thread is the message
+    assert all_files(store.root) == set()
+    assert no_leftovers(store)
+
+
+def test_a_flush_that_fails_stores_nothing(store, large):
+    """W1: what is not durable gets no name."""
+    inject = traced("-o", "/dev/null", "-e", "inject=fsync,syncfs:error=EIO:when=1")
+    done = subprocess.run(
+        [*inject, *command(store.root, "put", large)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 7, done.stderr
+    assert list(store.list()) == []
+
+
+def test_a_killed_process_leaves_only_staging_that_the_next_one_clears(store, tmp_path):
+    """W1: no object, and `remove_leftovers` takes what is there, but not what is in use."""
+    path = tmp_path / "model.bin"
+    path.write_bytes(bytes(100 * CHUNK))
+    process = subprocess.Popen(command(store.root, "put", path), stdout=subprocess.DEVNULL)
+    while not any(store.tmp.glob("*/0")):
+        assert process.poll() is None
+    store.remove_leftovers()
+    assert not no_leftovers(store)
+    process.kill()
+    process.wait()
+    assert list(store.list()) == []
+    assert not no_leftovers(store)
+    store.remove_leftovers()
+    assert no_leftovers(store)
+
+
+def test_several_processes_store_the_same_at_once(store, tmp_path):
+    """W1: whoever comes second finds it there."""
+    tree = make_tree(tmp_path / "model", count=100)
+    running = [
+        subprocess.Popen(command(store.root, "put", tree), stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    digests = {process.communicate()[0].strip() for process in running}
+    assert digests == {store.digest_of(tree)}
+    for digest in store.list():
+        store.verify(digest)
+    assert no_leftovers(store)
+
+
+# How much is read and written
+
+_CALL = re.compile(r"(p?readv?2?(?:64)?|p?writev?(?:64)?)\(\d+<([^>]*)>.*= (\d+)$")
+
+
+def moved(trace: Path, base: Path) -> dict[tuple[str, str], int]:
+    """Bytes read and written, by file below `base`."""
+    total: dict[tuple[str, str], int] = {}
+    for line in re.sub(r" <unfinished \.\.\.>\n\d+ +<\.\.\. \w+ resumed>", "", trace.read_text()).splitlines():
+        found = _CALL.search(line)
+        if found and found[2].startswith(str(base)):
+            key = ("read" if "read" in found[1] else "write", found[2])
+            total[key] = total.get(key, 0) + int(found[3])
+    return total
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_each_byte_is_read_once_and_written_once(store, large, tmp_path, kind):
+    """W1: one pass, as the system sees it."""
+    source = large if kind == "file" else make_tree(tmp_path / "model")
+    trace = tmp_path / "trace"
+    options = ["-ff", "-y", "-s", "0", "-o", str(trace), "-e", "trace=read,readv,pread64,write,writev,pwrite64"]
+    subprocess.run([*traced(*options), *command(store.root, "put", source)], check=True, stdout=subprocess.DEVNULL)
+    total: dict[tuple[str, str], int] = {}
+    for part in tmp_path.glob("trace.*"):
+        for key, count in moved(part, tmp_path).items():
+            total[key] = total.get(key, 0) + count
+    sources = [path for path in [large, *(tmp_path / "model").rglob("*")] if path.is_file() and not path.is_symlink()]
+    for path in sources if kind == "directory" else [large]:
+        if path != large or kind == "file":
+            assert total["read", str(path)] == path.stat().st_size, path
+    written = sum(count for (what, _), count in total.items() if what == "write")
+    assert written == sum((store.size(digest) or 0) for digest in store.list())
+
+
+def test_memory_stays_small(store, tmp_path):
+    """W1: 300 MB pass through with less than 60 MB in all."""
+    path = tmp_path / "model.bin"
+    block = os.urandom(1 << 20)
+    with path.open("wb") as file:
+        for _ in range(300):
+            file.write(block)
+    # not `getrusage`, which counts the parent before the exec, too
+    measure = DRIVER + "print(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])"
+    words = [sys.executable, "-c", "import re" + measure, str(store.root), "put", str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) < 60_000, "KiB"
+
+
+# Verify and out
+
+
+def test_every_flipped_bit_is_found_and_never_gets_out(store, tmp_path):
+    """Exit 5: by verify, and by export before the target is touched."""
+    chance = random.Random(7)
+    digest = store.put_bytes(chance.randbytes(3000))
+    place, target = store.path(digest), tmp_path / "out/model.bin"
+    place.chmod(0o644)
+    good = place.read_bytes()
+    for _ in range(200):
+        bit = chance.randrange(len(good) * 8)
+        bad = bytearray(good)
+        bad[bit // 8] ^= 1 << bit % 8
+        place.write_bytes(bad)
+        for action in (lambda: store.verify(digest), lambda: store.export(digest, target)):
+            with pytest.raises(Damaged, match=digest) as caught:
+                action()
+            assert caught.value.code == 5
+        assert not any(target.parent.iterdir())
+        assert no_leftovers(store)
+
+
+def test_what_stood_at_the_target_stays_when_the_object_is_damaged(store, large, tmp_path):
+    """W1: the old file is replaced by verified bytes or not at all."""
+    digest = store.put(large).digest
+    store.path(digest).chmod(0o644)
+    with store.path(digest).open("r+b") as file:
+        file.seek(LARGE - 1)
+        file.write(b"\0\0")
+    target = tmp_path / "model.bin"
+    target.write_text("old")
+    with pytest.raises(Damaged):
+        store.export(digest, target)
+    assert target.read_text() == "old"
+
+
+@pytest.mark.parametrize("kind", ["link", "directory", "pipe", "writable"])
+def test_what_is_no_object_of_ours_is_damage(store, tmp_path, kind):
+    """W1: right bytes behind a link, or in a file that may be edited, are not good enough."""
+    digest = store.put_bytes(b"model")
+    place = store.path(digest)
+    if kind == "writable":
+        place.chmod(0o644)
+    else:
+        place.unlink()
+    if kind == "link":
+        (tmp_path / "elsewhere").write_bytes(b"model")
+        place.symlink_to(tmp_path / "elsewhere")
+    elif kind == "directory":
+        place.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(place)
+    with pytest.raises(Damaged):
+        store.verify(digest)
+    if kind != "writable":
+        assert not store.has(digest)
+        with pytest.raises(Damaged):
+            store.export(digest, tmp_path / "out")
+
+
+def test_an_object_that_is_not_here_is_not_found(store, tmp_path):
+    """Exit 3, naming the digest."""
+    digest = "sha256:" + "1" * 64
+    actions = [store.open, store.verify, store.manifest, lambda digest: store.export(digest, tmp_path / "out")]
+    for action in actions:
+        with pytest.raises(NotFound, match=digest):
+            action(digest)
+    assert not store.has(digest)
+    store.remove(digest)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("digest", ["", "sha256:..", "sha256:" + "/" * 64, "sha256:" + "A" * 64, "md5:" + "0" * 64])
+def test_what_is_no_digest_never_becomes_a_path(store, digest):
+    """C5: records name digests, and records may be hostile."""
+    with pytest.raises(Damaged, match="is no digest"):
+        store.path(digest)
+    assert not store.has(digest)
+
+
+@pytest.mark.parametrize("link", ["reflink", "copy", "hardlink"])
+@pytest.mark.parametrize("size", [0, 5, LARGE])
+def test_an_export_is_the_objects_bytes(store, tmp_path, size, link):
+    """C5: writable for its owner and never executable, unless it is asked for."""
+    path, target = tmp_path / "model.bin", tmp_path / "new/place/model.bin"
+    path.write_bytes(random.Random(3).randbytes(size))
+    digest = store.put(path).digest
+    store.export(digest, target, link=link)
+    assert target.read_bytes() == path.read_bytes()
+    assert stat.S_IMODE(target.stat().st_mode) == (0o444 if link == "hardlink" else 0o644)
+    store.export(digest, target, link=link, executable=True)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o755
+    store.verify(digest)
+
+
+def test_the_umask_is_respected(store, tmp_path):
+    """C5: what the user keeps to himself stays so; objects are 0444 all the same (W1)."""
+    former = os.umask(0o077)
+    try:
+        digest = store.put_bytes(b"model")
+        store.export(digest, tmp_path / "model.bin")
+    finally:
+        os.umask(former)
+    assert stat.S_IMODE((tmp_path / "model.bin").stat().st_mode) == 0o600
+    assert stat.S_IMODE(store.path(digest).stat().st_mode) == 0o444
+
+
+def test_an_export_replaces_a_link_and_does_not_follow_it(store, tmp_path):
+    """C5: what the link leads to is not touched."""
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "model.bin").symlink_to("precious")
+    store.export(store.put_bytes(b"model"), tmp_path / "model.bin")
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not (tmp_path / "model.bin").is_symlink()
+
+
+def test_an_export_never_replaces_a_directory(store, tmp_path):
+    """T3: exit 4, and it is as it was."""
+    (tmp_path / "model").mkdir()
+    with pytest.raises(Conflict, match="is a directory"):
+        store.export(store.put_bytes(b"model"), tmp_path / "model")
+
+
+def test_a_full_disk_at_export_leaves_the_target_as_it_was(store, large, tmp_path):
+    """Exit 7, and nothing lies next to the target."""
+    digest = store.put(large).digest
+    target = tmp_path / "out/model.bin"
+    inject = traced("-o", "/dev/null", "-e", "inject=write:error=ENOSPC:when=3+")
+    words = [*inject, *command(store.root, digest, target)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 7, done.stderr
+    assert not any(target.parent.iterdir())
+
+
+def test_an_export_to_another_file_system_is_written_next_to_the_target(store, large):
+    """W1: a rename does not cross file systems."""
+    shared = Path("/dev/shm")
+    if not shared.is_dir() or shared.stat().st_dev == large.stat().st_dev:
+        pytest.skip("there is no other file system")
+    target = shared / f"modelver-test-{os.getpid()}" / "model.bin"
+    try:
+        store.export(store.put(large).digest, target)
+        assert target.read_bytes() == large.read_bytes()
+        assert list(target.parent.iterdir()) == [target]
+    finally:
+        shutil.rmtree(target.parent, ignore_errors=True)
+
+
+def test_a_directory_comes_back_as_it_went(store, tmp_path):
+    """I1: bytes, links and executable bits, of many files."""
+    tree = make_tree(tmp_path / "model", count=100)
+    stored = store.put(tree)
+    target = tmp_path / "out/model"
+    store.export_tree(stored.digest, target)
+    assert store.digest_of(target) == stored.digest
+    assert os.readlink(target / "link") == "part0/0.bin"
+    assert os.access(target / "run", os.X_OK)
+    assert not os.access(target / "part0/0.bin", os.X_OK)
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_part_of_a_directory_can_be_exported(store, tmp_path):
+    """I1: a sub-directory alone."""
+    stored = store.put(make_tree(tmp_path / "model"))
+    part = store.manifest(stored.digest).lookup("part1")
+    assert isinstance(part, Manifest)
+    store.export_tree(part, tmp_path / "part")
+    assert all_files(tmp_path / "part") == {"1.bin", "4.bin", "7.bin", "10.bin"}
+
+
+def test_a_directory_in_the_way_is_replaced_only_when_asked(store, tmp_path):
+    """T3: then in one step, and nothing of the old one is mixed in."""
+    stored = store.put(make_tree(tmp_path / "model"))
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with pytest.raises(Conflict, match="exists already"):
+        store.export_tree(stored.digest, target)
+    assert all_files(target) == {"old"}
+    store.export_tree(stored.digest, target, replace=True)
+    assert store.digest_of(target) == stored.digest
+    assert no_leftovers(store)
+
+
+@pytest.mark.parametrize("kind", ["link", "file"])
+def test_what_is_no_directory_is_replaced_and_not_followed(store, tmp_path, kind):
+    """C5: a link at the target gives way; where it led stays as it was."""
+    stored = store.put(make_tree(tmp_path / "model"))
+    (tmp_path / "precious").mkdir()
+    target = tmp_path / "target"
+    if kind == "link":
+        target.symlink_to("precious")
+    else:
+        target.write_text("old")
+    store.export_tree(stored.digest, target, replace=True)
+    assert store.digest_of(target) == stored.digest
+    assert not any((tmp_path / "precious").iterdir())
+
+
+@pytest.mark.parametrize("fault", ["flipped", "gone"])
+def test_one_bad_file_keeps_the_whole_directory_back(store, tmp_path, fault):
+    """W1: all of it or nothing."""
+    tree = make_tree(tmp_path / "model")
+    stored = store.put(tree)
+    place = store.path(f"sha256:{hashlib.sha256(b'file 5').hexdigest()}")
+    place.chmod(0o644)
+    if fault == "gone":
+        place.unlink()
+    else:
+        place.write_bytes(b"file 6")
+    with pytest.raises(ModelverError) as caught:
+        store.export_tree(stored.digest, tree, replace=True)
+    assert caught.value.code == (3 if fault == "gone" else 5)
+    assert (tree / "part2/5.bin").read_bytes() == b"file 5"
+    assert not (tmp_path / "new").exists()
+    assert no_leftovers(store)
+
+
+def test_a_hostile_manifest_writes_nothing(store, tmp_path):
+    """C5: its digest is right, its paths are not."""
+    data = b'{"entries":[{"kind":"link","path":"a","target":"../.."}],"format":1}'
+    digest = store.put_bytes(data)
+    store.verify(digest)
+    with pytest.raises(Damaged, match="leads out"):
+        store.export_tree(digest, tmp_path / "out")
+    with pytest.raises(UsageError, match=r"a part \.\."):
+        store.export_tree(Manifest((Entry("file", "../x", digest),)), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_leftovers_of_others_are_not_listed(store):
+    """S1: `objects/pack/` is reserved, and people leave things lying about."""
+    digest = store.put_bytes(b"model")
+    (store.objects / "pack").mkdir()
+    (store.objects / "pack/x").write_text("")
+    (store.objects / "README").write_text("")
+    (store.path(digest).parent / "note.txt").write_text("")
+    assert list(store.list()) == [digest]
+
+
+def test_two_names_change_places_also_without_the_systems_help(tmp_path, monkeypatch):
+    """W1: the directory that was there is kept until the new one is in its place."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_text("")
+    monkeypatch.setattr("modelver.files._libc", lambda: object())
+    files.exchange(tmp_path / "one", tmp_path / "other")
+    assert all_files(tmp_path) == {"one/other", "other/one"}
+
+
+def test_without_one_flush_for_all_each_file_is_flushed(store, tmp_path, monkeypatch):
+    """W1: as durable on systems that lack it."""
+    monkeypatch.setattr("modelver.files._libc", lambda: object())
+    stored = store.put(make_tree(tmp_path / "model", count=100))
+    store.export_tree(stored.digest, tmp_path / "out")
+    assert store.digest_of(tmp_path / "out") == stored.digest
