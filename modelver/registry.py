@@ -8,26 +8,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from modelver.domain.records import Value
 from modelver.git.repository import Repository
-from modelver.operations import look, retrieve
-from modelver.operations import verify as verification
-from modelver.operations.add import Request, add
-from modelver.operations.initialise import initialise
-from modelver.operations.inputs import Code, Data, Parent
-from modelver.operations.results import (
-    Added,
-    CheckedOut,
-    Initialised,
-    ModelList,
-    Shown,
-    Status,
-    Verified,
-    VersionList,
-)
 from modelver.operations.workspace import Workspace
-from modelver.storage.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from modelver.operations.inputs import Code, Data, Parent
+    from modelver.operations.results import (
+        Added,
+        CheckedOut,
+        Initialised,
+        ModelList,
+        Shown,
+        Status,
+        Verified,
+        VersionList,
+    )
+    from modelver.storage.objects import ObjectStore
 
 
 class Registry:
@@ -36,7 +35,7 @@ class Registry:
     Wherever a version is asked for, a reference as typed on the command line does, and so does the result of
     another call. Paths are relative to `directory`. `settings` are choices of this machine, by the key that
     the configuration has for them, such as `lock-timeout`. Every method raises `ModelverError`, whose class
-    says what kind of error it is.
+    says what kind of error it is. What a method needs is imported when it is called.
     """
 
     def __init__(self, directory: str | os.PathLike[str] = ".", settings: Mapping[str, str] | None = None) -> None:
@@ -67,6 +66,8 @@ class Registry:
 
     def init(self) -> Initialised:
         """Start a registry in this repository; nothing when there is one."""
+        from modelver.operations.initialise import initialise
+
         return initialise(self._workspace())
 
     def add(
@@ -90,6 +91,8 @@ class Registry:
         `model` is by default the one that has this path already, else the file's own name. `time` sets the
         second of the version's id by hand.
         """
+        from modelver.operations.add import Request, add
+
         request = Request(
             path=os.fspath(path),
             model=model,
@@ -108,22 +111,32 @@ class Registry:
 
     def models(self, *, limit: int | None = None) -> ModelList:
         """All models: `modelver list`."""
+        from modelver.operations import look
+
         return look.list_models(self._workspace(), limit=limit)
 
     def versions(self, model: str, *, limit: int | None = None, every: bool = False) -> VersionList:
         """The versions of a model, newest first: `modelver list MODEL`."""
+        from modelver.operations import look
+
         return look.list_versions(self._workspace(), model, limit=limit, every=every)
 
     def show(self, ref: object) -> Shown:
         """One version with all that is known of it."""
+        from modelver.operations import look
+
         return look.show(self._workspace(), str(ref))
 
     def status(self) -> Status:
         """How the artifacts in the work tree stand to the registry."""
+        from modelver.operations import look
+
         return look.status(self._workspace())
 
     def checkout(self, ref: object, output: str | os.PathLike[str] | None = None, *, force: bool = False) -> CheckedOut:
         """Put a version's bytes, verified, where they lay, or at `output`."""
+        from modelver.operations import retrieve
+
         return retrieve.checkout(
             self._workspace(), str(ref), None if output is None else os.fspath(output), force=force
         )
@@ -136,12 +149,18 @@ class Registry:
 
     def stream(self, ref: object, write: Callable[[bytes], object]) -> None:
         """Like `cat`, in pieces given to `write`, for bytes that do not fit the memory."""
+        from modelver.operations import retrieve
+
         retrieve.cat(self._workspace(), str(ref), write)
 
     def path(self, ref: object) -> Path:
         """The path of a verified object, read-only, for reading without a copy."""
+        from modelver.operations import retrieve
+
         return retrieve.path(self._workspace(), str(ref))
 
     def verify(self, refs: Iterable[object] = (), *, objects: bool = False, repair: bool = False) -> Verified:
         """Check records, objects and tags; problems are in the result, not raised."""
-        return verification.verify(self._workspace(), [str(ref) for ref in refs], objects=objects, repair=repair)
+        from modelver.operations.verify import verify
+
+        return verify(self._workspace(), [str(ref) for ref in refs], objects=objects, repair=repair)

@@ -1,21 +1,56 @@
-"""The program: which commands there are."""
+"""The program: which commands there are, and where each is made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import typer
 
-from modelver.cli import demo, look, retrieve, write
 from modelver.cli.shared import with_shared_options
 
-app = typer.Typer(
-    name="modelver",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+
+@dataclass(frozen=True)
+class _Home:
+    module: str
+    function: str
+    writes: bool = False
+
+
+COMMANDS = {
+    "init": _Home("write", "init", writes=True),
+    "add": _Home("write", "add", writes=True),
+    "list": _Home("look", "list_"),
+    "show": _Home("look", "show"),
+    "status": _Home("look", "status"),
+    "checkout": _Home("retrieve", "checkout", writes=True),
+    "cat": _Home("retrieve", "cat"),
+    "path": _Home("retrieve", "path"),
+    "verify": _Home("look", "verify", writes=True),
+    "demo": _Home("demo", "demo"),
+}
+"""All commands, in the order of the help."""
+
+
+def program(words: Sequence[str] = ()) -> typer.Typer:
+    """The program with all commands, or with those that the words of a command line can mean.
+
+    To make a command costs a millisecond or more, so the others are left out where the line names one.
+    """
+    app = typer.Typer(
+        name="modelver",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(with_shared_options(_program))
+    for name in _meant(words):
+        home = COMMANDS[name]
+        function = getattr(importlib.import_module(f"modelver.cli.{home.module}"), home.function)
+        app.command(name)(with_shared_options(function, writes=home.writes))
+    return app
 
 
 def _program(context: typer.Context) -> None:
@@ -25,19 +60,9 @@ def _program(context: typer.Context) -> None:
     """
 
 
-app.callback()(with_shared_options(_program))
-
-_Function = Callable[..., None]
-_WRITING: dict[str, _Function] = {"init": write.init, "add": write.add, "checkout": retrieve.checkout, "verify": look.verify}
-_READING: dict[str, _Function] = {
-    "list": look.list_,
-    "show": look.show,
-    "status": look.status,
-    "cat": retrieve.cat,
-    "path": retrieve.path,
-    "demo": demo.demo,
-}
-for name, function in _WRITING.items():
-    app.command(name)(with_shared_options(function, writes=True))
-for name, function in _READING.items():
-    app.command(name)(with_shared_options(function))
+def _meant(words: Sequence[str]) -> list[str]:
+    # Any word may be the command, since one before it may be the value of an option. A first word that is
+    # none gets the full list, for the proposal of a near one.
+    named = [name for name in COMMANDS if name in words]
+    first_is_unknown = bool(words) and not words[0].startswith("-") and words[0] not in COMMANDS
+    return list(COMMANDS) if first_is_unknown or not named else named

@@ -11,8 +11,7 @@ from types import FrameType
 
 import typer
 
-from modelver.cli import render
-from modelver.cli.app import app
+from modelver.cli.app import program
 from modelver.errors import INTERRUPTED, ModelverError, UsageError
 
 # Typer carries its own copy of Click or uses the real one, depending on its release.
@@ -50,7 +49,7 @@ def run(words: Sequence[str]) -> int:
 def _run(words: Sequence[str]) -> int:
     with_json, debug = ("--json" in words), ("--debug" in words)
     try:
-        code = app(args=list(words), prog_name="modelver", standalone_mode=False)
+        code = program(words)(args=list(words), prog_name="modelver", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except ModelverError as error:
@@ -71,7 +70,9 @@ def _run(words: Sequence[str]) -> int:
         import traceback
 
         traceback.print_exception(failure)
-    render.show_error(failure, with_json=with_json)
+    from modelver.cli.render import show_error
+
+    show_error(failure, with_json=with_json)
     return failure.code
 
 

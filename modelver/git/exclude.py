@@ -15,7 +15,7 @@ from modelver.git.repository import Repository
 
 _BEGIN = b"# modelver: begin (made from the records; what is changed between these lines gets lost)"
 _END = b"# modelver: end"
-_OBJECTS = b"/.modelver/objects"
+_OBJECTS = ".modelver/objects"
 _SPECIAL = re.compile(r"([\\*?\[\]!#])")
 
 
@@ -38,13 +38,20 @@ def hides(repository: Repository, path: str) -> bool:
     return pattern(path) in _lines(repository)
 
 
+def unhidden(repository: Repository, paths: Iterable[str]) -> tuple[str, ...]:
+    """What is to be added to hide these paths; with the first one come the objects in the work tree."""
+    wanted = list(paths)
+    lines = _lines(repository)
+    return tuple(path for path in [_OBJECTS, *wanted] if wanted and pattern(path) not in lines)
+
+
 def hide(repository: Repository, paths: Iterable[str], *, staging: Path) -> None:
     """Add lines to the block."""
     _write(repository, [*_lines(repository), *map(pattern, paths)], staging)
 
 
 def show(repository: Repository, paths: Iterable[str], *, staging: Path) -> None:
-    """Take lines out of the block again."""
+    """Take lines out of the block again; an empty block goes."""
     gone = {pattern(path) for path in paths}
     lines = _lines(repository)
     if gone & set(lines):
@@ -53,7 +60,7 @@ def show(repository: Repository, paths: Iterable[str], *, staging: Path) -> None
 
 def replace(repository: Repository, paths: Iterable[str], *, staging: Path) -> None:
     """Make the whole block anew."""
-    _write(repository, map(pattern, paths), staging)
+    _write(repository, map(pattern, [_OBJECTS, *paths]), staging)
 
 
 def _lines(repository: Repository) -> list[bytes]:
@@ -63,8 +70,9 @@ def _lines(repository: Repository) -> list[bytes]:
 def _write(repository: Repository, lines: Iterable[bytes], staging: Path) -> None:
     old = _content(repository)
     before, _, after = _split(old)
-    block = dict.fromkeys([_OBJECTS, *lines])
-    new = b"\n".join([*before, _BEGIN, *block, _END, *after, b""])
+    block = list(dict.fromkeys(lines))
+    marked = [_BEGIN, *block, _END] if block else []
+    new = b"\n".join([*before, *marked, *after, b""])
     if new == old:
         return
     path = _path(repository)

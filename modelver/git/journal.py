@@ -6,6 +6,7 @@ off. Its paths are relative, because repositories get moved and copied.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -89,9 +90,13 @@ class Journal:
         files.replace_file(self.path(repository), text.encode(), draft=staging / "journal")
 
     def drop(self, repository: Repository) -> None:
-        """The write is settled; there is nothing left to finish."""
+        """The write is settled; there is nothing left to finish.
+
+        One that comes back after a power failure does no harm, so a flush that fails is no error.
+        """
         self.path(repository).unlink(missing_ok=True)
-        files.flush_directory(repository.home)
+        with contextlib.suppress(OSError):
+            files.flush_directory(repository.home)
 
     def place(self, repository: Repository) -> Repository | None:
         """The repository as seen from the work tree of this write, None where that is gone."""

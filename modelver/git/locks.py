@@ -33,6 +33,7 @@ class IndexLock:
         """
         if self.is_ours():
             return
+        draft.unlink(missing_ok=True)
         files.write_file(draft, f"modelver {self.token}\n".encode())
         deadline = time.monotonic() + timeout
         while not files.link_exclusive(draft, self.path):

@@ -39,6 +39,9 @@ _SETTINGS = {
     "core.quotePath": "false",
 }
 
+LAST_SETTING = b"core.quotepath\nfalse\0"
+"""How a whole list of the configuration ends, since Git names what `-c` sets last."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -73,12 +76,14 @@ class Git:
         *words: str | bytes,
         input: bytes = b"",
         accept: Iterable[int] = (0,),
+        end: bytes = b"",
         variables: Mapping[str, str] | None = None,
     ) -> Answer:
         """Run one Git command to its end.
 
-        Raises `ProgramFailed` with Git's words when the exit code is not one of `accept`. A process
-        that is interrupted here has ended before the interruption goes on.
+        Raises `ProgramFailed` with Git's words when the exit code is not one of `accept`, and when there is
+        an answer that does not end in `end`. A process that is interrupted here has ended before the
+        interruption goes on.
         """
         process = self.start(*words, variables=variables, err=subprocess.PIPE)
         try:
@@ -90,6 +95,8 @@ class Git:
         answer = Answer(process.returncode, out, err)
         if answer.code not in accept:
             raise self.failure(words, answer)
+        if answer.out and not answer.out.endswith(end):
+            raise self.cut_short(words)
         return answer
 
     def start(
@@ -112,6 +119,12 @@ class Git:
             if not self.directory.is_dir():
                 raise ProgramFailed(f"there is no directory {self.directory}") from error
             raise ProgramFailed("git is not installed, or not on PATH", hint="install Git 2.36 or later") from error
+
+    @staticmethod
+    def cut_short(words: Iterable[str | bytes]) -> ProgramFailed:
+        """The error for an answer that is not whole."""
+        name = os.fsdecode(next(iter(words)))
+        return ProgramFailed(f"the answer of git {name} was cut short", hint="run the same command again")
 
     @staticmethod
     def failure(words: Iterable[str | bytes], answer: Answer) -> ProgramFailed:

@@ -60,7 +60,8 @@ def _finish(
     view: Repository, journal: Journal, tip: str, reached: bool, held: set[str], dropped: set[str], staging: Path
 ) -> Settled:
     """Make what the branch lacks; where records are missing, the tags wait for the commit that brings them."""
-    exclude.hide(view, journal.hidden, staging=staging)
+    if journal.hidden:
+        exclude.hide(view, journal.hidden, staging=staging)
     lost = {file.path: _content(view, file.new) for file in journal.files if file.path in dropped}
     if lost and not reached:
         return Settled(True, tip, lost=lost, untagged=journal.tags)
@@ -126,8 +127,7 @@ def _tag_object(repository: Repository, journal: Journal, tag: NewTag, commit: s
 
 def create_refs(repository: Repository, refs: dict[str, str]) -> None:
     """Make new refs, all or none."""
-    lines = ["start", *(f"create {ref} {oid}" for ref, oid in refs.items()), "prepare", "commit", ""]
-    repository.git.run("update-ref", "--stdin", input="\n".join(lines).encode())
+    repository.transact([f"create {ref} {oid}" for ref, oid in refs.items()])
 
 
 def _undo(
@@ -140,11 +140,19 @@ def _undo(
 ) -> None:
     """Take out our entries and files; the order does not matter, since each step looks for what is ours."""
     exclude.show(repository, journal.hidden, staging=staging)
-    if here is None:
-        return
-    lock.take(staging / "lock", timeout=timeout)
-    worktree.take_back(here, journal.files, staging)
-    _take_out_entries(here, journal.files, staging)
+    # Without a trace of ours no lock is needed, and none is to be had on a full disk.
+    if here is not None and (lock.is_ours() or _shows(here, journal.files)):
+        lock.take(staging / "lock", timeout=timeout)
+        worktree.take_back(here, journal.files, staging)
+        _take_out_entries(here, journal.files, staging)
+
+
+def _shows(repository: Repository, changed: tuple[RecordFile, ...]) -> bool:
+    """Whether the work tree or the index has any of our files."""
+    entries = repository.indexed(*(file.path for file in changed))
+    mine = [file for file in changed if file.new != file.old]
+    placed = (file for file in mine if not file.outside and worktree.blob(repository, file.path) == file.new)
+    return any(_id(entries.get(file.path)) == file.new for file in mine) or any(placed)
 
 
 def _take_out_entries(repository: Repository, changed: tuple[RecordFile, ...], staging: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from modelver.errors import Conflict, Damaged, NotFound, ProgramFailed, UsageError
 from modelver.git.batch import Batch, object_id
-from modelver.git.process import Git
+from modelver.git.process import LAST_SETTING, Git
 
 DIRECTORY = "40000"
 FILE = "100644"
@@ -72,13 +72,16 @@ class Repository:
         """
         git = Git(directory)
         words = ["--git-dir", "--git-common-dir", "--git-path", "index", "--show-object-format", "--show-toplevel"]
-        answer = git.run("rev-parse", "--path-format=absolute", *words, accept=(0, 128))
+        answer = git.run("rev-parse", "--path-format=absolute", *words, accept=(0, 128), end=b"\n")
         if not answer.out:
             if "not a git repository" in answer.words:
                 raise NotFound(f"{directory} is not in a Git repository", hint="git init && modelver init")
             raise ProgramFailed(f"git refused this repository: {answer.words}")
         lines = os.fsdecode(answer.out).removesuffix("\n").split("\n")
-        if len(lines) != (5 if answer.code == 0 else 4):
+        expected = 5 if answer.code == 0 else 4
+        if len(lines) < expected:
+            raise Git.cut_short(["rev-parse"])
+        if len(lines) > expected:
             raise ProgramFailed(
                 f"the path of the repository holds a line break: {str(directory)!r}", hint="rename the directory"
             )
@@ -205,19 +208,28 @@ class Repository:
 
     def refs(self, *prefixes: str) -> dict[str, str]:
         """Object ids by full ref name, of the refs below each prefix (`refs/tags/v` as a pattern `refs/tags/v*`)."""
-        answer = self.git.run("for-each-ref", "--format=%(objectname) %(refname)", *prefixes)
+        answer = self.git.run("for-each-ref", "--format=%(objectname) %(refname)", *prefixes, end=b"\n")
         lines = os.fsdecode(answer.out).splitlines()
         return {name: oid for oid, _, name in (line.partition(" ") for line in lines)}
 
     def tag_targets(self, *prefixes: str) -> dict[str, str]:
         """The object that each ref below the prefixes comes to once its tag objects are peeled."""
-        answer = self.git.run("for-each-ref", "--format=%(objectname) %(*objectname) %(refname)", *prefixes)
+        form = "--format=%(objectname) %(*objectname) %(refname)"
+        answer = self.git.run("for-each-ref", form, *prefixes, end=b"\n")
         lines = (line.split(" ", 2) for line in os.fsdecode(answer.out).splitlines())
         return {name: peeled or oid for oid, peeled, name in lines}
 
+    def transact(self, lines: Sequence[str], *options: str) -> None:
+        """Change refs, all or none, by the lines of `git update-ref --stdin`."""
+        words = ("update-ref", *options, "--stdin")
+        text = "\n".join(["start", *lines, "prepare", "commit", ""])
+        answer = self.git.run(*words, input=text.encode("utf-8", "surrogateescape"))
+        if not answer.out.endswith(b"commit: ok\n"):
+            raise Git.cut_short(words)
+
     def indexed(self, *paths: str) -> dict[str, tuple[str, str, int]]:
         """Mode, object id and stage of each index entry at or below the paths; of a conflict the last stage."""
-        answer = self.git.run("ls-files", "-s", "-z", "--full-name", "--", *paths)
+        answer = self.git.run("ls-files", "-s", "-z", "--full-name", "--", *paths, end=b"\0")
         entries = {}
         for line in os.fsdecode(answer.out).split("\0")[:-1]:
             facts, path = line.split("\t", 1)
@@ -228,7 +240,8 @@ class Repository:
     def configuration(self) -> Configuration:
         """Git's configuration, all its files together; one process."""
         values: dict[str, list[str]] = {}
-        for pair in self.git.run("config", "-z", "--list").out.decode("utf-8", "surrogateescape").split("\0")[:-1]:
+        answer = self.git.run("config", "-z", "--list", end=LAST_SETTING)
+        for pair in answer.out.decode("utf-8", "surrogateescape").split("\0")[:-1]:
             key, has_value, value = pair.partition("\n")
             values.setdefault(key, []).append(value if has_value else "true")
         return Configuration(values)

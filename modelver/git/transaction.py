@@ -163,8 +163,8 @@ class _Write:
         """One try; None when the branch moved meanwhile and the next try may succeed."""
         with files.staging(self.repository.home / "tmp") as staging:
             journal = self._prepare(snapshot, change, staging)
-            journal.save(self.repository, staging)
             try:
+                journal.save(self.repository, staging)
                 self._forward(snapshot, change, journal, staging)
             except BaseException as error:
                 self._restore_index(staging, journal)
@@ -247,7 +247,7 @@ class _Write:
         return NewTag(tag.ref, oid, tag.tagger, tag.message, tag.target)
 
     def _newly_hidden(self, change: Change) -> tuple[str, ...]:
-        return tuple(path for path in change.hidden if not exclude.hides(self.repository, path))
+        return exclude.unhidden(self.repository, change.hidden)
 
     def _forward(self, snapshot: Snapshot, change: Change, journal: Journal, staging: Path) -> None:
         """W3 and W4: the work tree, then the index, then the branch and the tags."""
@@ -271,16 +271,10 @@ class _Write:
     def _move_refs(self, journal: Journal, change: Change) -> None:
         """One transaction; the branch's line is first, because Git renames in the order of the lines."""
         lines = [
-            "start",
             f"update {journal.branch} {journal.commit} {journal.old or self.repository.null}",
             *(f"create {tag.ref} {tag.oid}" for tag in journal.tags),
-            "prepare",
-            "commit",
-            "",
         ]
-        subject = change.message.split("\n", 1)[0]
-        words = ("update-ref", "-m", subject, "--stdin")
-        self.repository.git.run(*words, input="\n".join(lines).encode("utf-8", "surrogateescape"))
+        self.repository.transact(lines, "-m", change.message.split("\n", 1)[0])
 
     def _restore_index(self, staging: Path, journal: Journal) -> None:
         """Put the former index back as it was, as long as nobody else could have written it since.

@@ -68,8 +68,9 @@ def take_back(repository: Repository, changed: Iterable[RecordFile], staging: Pa
         if blob(repository, file.path) == file.new:
             former[file.path] = repository.batch.contents([file.old])[0][1] if file.old else None
     place(repository, former, staging)
-    for path in former:
-        _remove_empty_parents(repository.work_tree, path)
+    for file in mine:
+        if file.old is None:
+            _remove_empty_parents(repository.work_tree, file.path)
 
 
 def _remove_empty_parents(top: Path, path: str) -> None:

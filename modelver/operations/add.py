@@ -75,7 +75,6 @@ def add(workspace: Workspace, request: Request) -> Added:
     addition = _Addition(workspace, writer, request, model, name, draft, _artifact(path, name, stored))
     written = writer.write(addition.plan, watched=[name, layout.model_directory(model)])
     if written is not None:
-        workspace.repository.close()
         workspace.note_hidden() if addition.hidden_known else workspace.hide_all()
         remarks += written.remarks
     remark = workspace.link_objects()

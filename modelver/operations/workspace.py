@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelver import files
 from modelver.catalog import Catalog
@@ -15,10 +16,12 @@ from modelver.domain.text import quoted
 from modelver.errors import Conflict, NotFound, UsageError
 from modelver.git import exclude
 from modelver.git.repository import Configuration, Repository
-from modelver.git.transaction import Writer
 from modelver.records import layout
 from modelver.storage.hashing import StatCache
 from modelver.storage.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from modelver.git.transaction import Writer
 
 LOCK_TIMEOUT = 60.0
 """Seconds to wait for a lock of somebody else's, unless said otherwise."""
@@ -98,6 +101,8 @@ class Workspace:
 
     def writer(self) -> Writer:
         """Whoever writes; raises `UsageError` where Git knows no identity, before anything is written (W9)."""
+        from modelver.git.transaction import Writer
+
         identity = self.repository.identity(self.configuration)
         self.repository.refuse_under_way()
         return Writer(self.repository, self.configuration, identity, self.timeout)

@@ -62,9 +62,10 @@ class _Ring:
         self._full: list[SimpleQueue[tuple[int, int] | None]] = [SimpleQueue() for _ in sinks]
         for slot in range(depth):
             self.empty.put(slot)
+        self._ended = [threading.Event() for _ in sinks]
         self._threads = [
-            threading.Thread(target=self._drain, args=(sink, queue), daemon=True)
-            for sink, queue in zip(sinks, self._full, strict=True)
+            threading.Thread(target=self._run, args=words, daemon=True)
+            for words in zip(sinks, self._full, self._ended, strict=True)
         ]
 
     def start(self) -> None:
@@ -80,6 +81,8 @@ class _Ring:
         """Wait for the threads; an interruption meanwhile only makes them stop sooner.
 
         Nobody may close a file that a thread still writes to: its number could belong to another file.
+        Not by `join`: interrupted, it takes a running thread for ended (Python 3.11, bpo-45274). A thread
+        without `ident` was not started, or finds nothing to do when it comes up.
         """
         interruption: BaseException | None = None
         closed = False
@@ -87,14 +90,20 @@ class _Ring:
             try:
                 for queue in self._full:
                     queue.put(None)
-                for thread in self._threads:
-                    if thread.is_alive():
-                        thread.join()
+                for thread, ended in zip(self._threads, self._ended, strict=True):
+                    if thread.ident is not None:
+                        ended.wait()
                 closed = True
             except KeyboardInterrupt as error:
                 self.stopped, interruption = True, error
         if interruption is not None:
             raise interruption
+
+    def _run(self, sink: Sink, queue: SimpleQueue[tuple[int, int] | None], ended: threading.Event) -> None:
+        try:
+            self._drain(sink, queue)
+        finally:
+            ended.set()
 
     def _drain(self, sink: Sink, queue: SimpleQueue[tuple[int, int] | None]) -> None:
         while (block := queue.get()) is not None:

@@ -213,7 +213,7 @@ class _Writer(threading.Thread):
 def test_a_file_that_changes_while_it_is_read_is_a_conflict(store, tmp_path, how):
     """W1: exit 4, and nothing is stored."""
     path = tmp_path / "model.bin"
-    path.write_bytes(bytes(60 * CHUNK))
+    path.write_bytes(bytes(30 * CHUNK))
 
     def edit() -> None:
         if how == "replace":
@@ -241,13 +241,16 @@ def test_a_file_that_changes_while_it_is_read_is_a_conflict(store, tmp_path, how
 def test_an_interruption_stops_the_threads_and_leaves_nothing(store, tmp_path, after):
     """Exit 130: no thread goes on, staging is removed. `after` in seconds."""
     path = tmp_path / "model.bin"
-    path.write_bytes(bytes(60 * CHUNK))
+    path.write_bytes(bytes(30 * CHUNK))
     before = threading.active_count()
     writer = _Writer(store, lambda: (time.sleep(after), os.kill(os.getpid(), signal.SIGINT)))
     writer.start()
     with pytest.raises(KeyboardInterrupt):
         store.put(path)
     writer.join()
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        pass
     assert threading.active_count() == before
     assert list(store.list()) == []
     assert no_leftovers(store)
