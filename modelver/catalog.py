@@ -24,6 +24,9 @@ from modelver.records.config import Config, parse_config
 RECORD_LIMIT = 256 * 1024
 """Bytes of the largest record (rule C4)."""
 
+_MANY = 50
+"""From this number of records on, looking them up in the cache is faster than parsing them."""
+
 _DEEPEST = 40
 """Slashes in the longest path of a record: a model's name has at most 64 characters."""
 
@@ -207,11 +210,28 @@ class Catalog:
         stems = {name.removesuffix(".yaml"): entry for name, entry in entries.items() if name.endswith(".yaml")}
         return {stem: entry for stem, entry in sorted(stems.items()) if valid(stem)}
 
-    def records(self, model: str, versions: Sequence[str]) -> list[Version]:
-        """The records of some versions of a model, which are here."""
-        entries = self._version_entries(model)
+    def records(self, model: str, versions: Sequence[str], *, fresh: bool = False) -> list[Version]:
+        """The records of some versions of a model, which are here; `fresh` ones are read and checked anew."""
+        entries = [self._version_entries(model)[version] for version in versions]
         paths = [layout.version_path(model, version) for version in versions]
-        return self._parsed([entries[version] for version in versions], paths, schema.parse_version)
+        if fresh or len(entries) < _MANY:
+            return self._parsed(entries, paths, schema.parse_version)
+        return self._cached(entries, paths)
+
+    def _cached(self, entries: Sequence[Entry], paths: Sequence[str]) -> list[Version]:
+        from modelver.records.cache import RecordCache
+
+        cache = RecordCache(self.repository.home / "cache")
+        known = cache.load([entry.oid for entry in entries])
+        new = [(entry, path) for entry, path in zip(entries, paths, strict=True) if entry.oid not in known]
+        parsed = self._parsed([entry for entry, _ in new], [path for _, path in new], schema.parse_version)
+        made = {entry.oid: record for (entry, _), record in zip(new, parsed, strict=True)}
+        if made:
+            cache.save(made)
+        known |= made
+        for entry, path in zip(entries, paths, strict=True):
+            _check_place(known[entry.oid], path)
+        return [known[entry.oid] for entry in entries]
 
     def record(self, found: Resolved) -> Version:
         """The record of one version: of this commit's tree, else of the commit that its tag names.
@@ -219,18 +239,18 @@ class Catalog:
         Raises `Damaged` where both have one and they differ: a version never changes.
         """
         mine = self._version_entries(found.model).get(found.version)
+        path = layout.version_path(found.model, found.version)
         tagged = self.tag_commit(found.version)
-        there = Catalog(self.repository, tagged)
-        theirs = there._version_entries(found.model).get(found.version)
+        theirs = self.repository.entry(self.repository.root(tagged), path) if tagged else None
         if mine is not None and theirs is not None and mine.oid != theirs.oid:
-            path = layout.version_path(found.model, found.version)
             raise Damaged(
                 f"{path}: differs from the record that the tag {found.version} names",
                 hint=[f"git diff {found.version} HEAD -- {path}", "modelver verify"],
             )
-        if mine is None and theirs is None:
+        entry = mine or theirs
+        if entry is None:
             raise NotFound(f"no record of {found.version}", hint="git fetch --tags")
-        return (there if mine is None else self).records(found.model, [found.version])[0]
+        return self._parsed([entry], [path], schema.parse_version)[0]
 
     def tag_commit(self, version: str) -> str | None:
         """The commit that a version's tag names, None where there is no such tag."""
@@ -242,9 +262,10 @@ class Catalog:
         header = self.repository.batch.headers([commit])[0]
         if header is None or header.type != "commit":
             return False
+        path = layout.version_path(model, version)
+        theirs = self.repository.entry(self.repository.root(commit), path)
         mine = self._version_entries(model).get(version)
-        there = Catalog(self.repository, commit)._version_entries(model).get(version)
-        return there is not None and (mine is None or mine.oid == there.oid)
+        return theirs is not None and (mine is None or mine.oid == theirs.oid)
 
     def strays(self) -> Iterator[tuple[str, str]]:
         """Path and fault of everything below the models that is no well-formed record, but for version records."""
@@ -285,6 +306,12 @@ class Catalog:
     # ---- tags --------------------------------------------------------------------------------------------------
 
     @cached_property
+    def tag_names(self) -> Collection[str]:
+        """The versions that have a tag; what it names is not looked at, which would cost an object each."""
+        short = {ref.rpartition("/")[2] for ref in self.repository.refs(*_VERSION_REFS)}
+        return {name for name in short if names.is_version_id(name)}
+
+    @cached_property
     def version_tags(self) -> Mapping[str, str]:
         """For each version's tag the object that it names, a commit if all is well."""
         refs = self.repository.tag_targets(*_VERSION_REFS)
@@ -299,7 +326,7 @@ class Catalog:
         try:
             return resolve(parse(text), self)
         except NotFound as error:
-            if not self.version_tags or self.repository.shallow:
+            if not self.tag_names or self.repository.shallow:
                 error.hints.append("git fetch --tags    brings versions of branches that are not here")
             raise
 

@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
+
+from modelver.cli.render import as_text
+from modelver.cli.shared import choices
+from modelver.demo.tour import tour
+from modelver.operations.results import as_json
 
 
 def demo(context: typer.Context) -> None:
-    """x"""
+    """Show what modelver does, in a throw-away repository, in seconds.
+
+    Trains two small models for real, registers, lists and shows them, brings the first one back and verifies
+    all. Every command is printed before its output. Needs no network, and leaves the repository to explore.
+
+    \b
+    Examples:
+      modelver demo
+      modelver demo --json
+    """
+    chosen = choices(context)
+    made = tour(None if chosen.quiet else sys.stderr if chosen.json else sys.stdout)
+    if chosen.json:
+        print(as_text(as_json(made)))
+    elif chosen.quiet:
+        print(made.path)
+    else:
+        print(f"\nThat took {made.seconds:.1f} s. The repository is yours to explore:\n  cd {made.path}")

@@ -10,10 +10,10 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
@@ -22,9 +22,6 @@ from modelver.domain.text import printable
 from modelver.errors import ModelverError
 from modelver.operations import results
 from modelver.operations.results import as_json, moment
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 # What JSON leaves as it is but a terminal may act on: C1 controls, and marks that turn the writing direction.
 _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -232,29 +229,24 @@ def _verified(result: results.Verified, chosen: Choices) -> None:
         print(f"{len(result.missing_tags)} versions have no tag here; git fetch --tags may bring them")
 
 
-def _table(chosen: Choices, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _table(chosen: Choices, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table as wide as the terminal; in a pipe there is no width to keep to, and a cut id is of no use."""
+    cells = [[printable(text) for text in row] for row in rows]
+    if not sys.stdout.isatty():
+        widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
+        for row in (head, *cells):
+            print("  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip())
+        return
+    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in head:
         table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(text) for text in row))
-    _console(chosen).print(table)
-
-
-def _cell(text: str) -> Any:
-    from rich.text import Text
-
-    return Text(printable(text))
-
-
-def _console(chosen: Choices) -> Console:
-    from rich.console import Console
-
-    # In a pipe there is no width to keep to, and a cut id is of no use.
-    width = None if sys.stdout.isatty() else 10_000
-    return Console(no_color=chosen.no_color or None, width=width, highlight=False, soft_wrap=False)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    Console(no_color=chosen.no_color or None, highlight=False).print(table)
 
 
 _SHOWN: dict[type, Callable[[Any, Choices], None]] = {

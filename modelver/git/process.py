@@ -32,8 +32,8 @@ _KEPT = {
 }
 _KEPT_PREFIXES = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_SSH", "GIT_SSL_")
 
+_NO_HOOKS = {"core.hooksPath": os.devnull}
 _SETTINGS = {
-    "core.hooksPath": os.devnull,
     "core.fsync": "committed,index",
     "core.fsmonitor": "false",
     "core.quotePath": "false",
@@ -63,13 +63,14 @@ class Git:
     """Starts Git processes in one directory with one environment.
 
     `variables` are added to the chosen environment, `descriptors` are inherited by every process,
-    `settings` are configuration that holds for these processes only.
+    `settings` are configuration that holds for these processes only, `hooks` lets the user's hooks run.
     """
 
     directory: Path
     variables: Mapping[str, str] = field(default_factory=dict)
     descriptors: tuple[int, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    hooks: bool = False
 
     def run(
         self,
@@ -103,7 +104,7 @@ class Git:
         self, *words: str | bytes, variables: Mapping[str, str] | None = None, err: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
         """Start a Git process with pipes on its input and output."""
-        settings = {**_SETTINGS, **self.settings}
+        settings = {**({} if self.hooks else _NO_HOOKS), **self.settings, **_SETTINGS}
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         try:
             return subprocess.Popen(

@@ -9,6 +9,7 @@ and run again at any point. It looks at what the branch shows, never at how far 
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Settled:
 
     `lost` are records that the branch lacks by accident: a later commit dropped them, or a commit of the
     user's took only some of ours along. `untagged` are the tags that wait for the commit that brings them.
+    `branch` is where all this was found.
     """
 
     finished: bool
@@ -33,6 +35,7 @@ class Settled:
     tags: dict[str, str] = field(default_factory=dict)
     lost: dict[str, bytes | None] = field(default_factory=dict)
     untagged: tuple[NewTag, ...] = ()
+    branch: str = ""
 
 
 def settle(repository: Repository, journal: Journal, staging: Path, *, timeout: float) -> Settled:
@@ -41,11 +44,15 @@ def settle(repository: Repository, journal: Journal, staging: Path, *, timeout: 
     view = here or repository
     clear_ref_locks(_wanted(view, journal))
     lock = IndexLock(view.index, journal.token)
-    tip = view.commit(journal.branch)
-    reached = tip is not None and (tip == journal.commit or view.is_ancestor(journal.commit, tip))
-    held, dropped = _compare(view, journal, tip)
-    if tip is not None and (reached or held):
-        settled = _finish(view, journal, tip, reached, held, dropped, staging)
+    # The user may have gone to another branch with our records in the index, and committed them there.
+    for branch in dict.fromkeys([journal.branch, view.head().ref]):
+        tip = view.commit(branch)
+        reached = tip is not None and (tip == journal.commit or view.is_ancestor(journal.commit, tip))
+        held, dropped = _compare(view, journal, tip)
+        if tip is not None and (reached or held):
+            found = _finish(view, journal, tip, reached, held, dropped, staging)
+            settled = dataclasses.replace(found, branch=branch)
+            break
     else:
         _undo(here, repository, journal, lock, staging, timeout)
         settled = Settled(False, journal.commit)

@@ -10,6 +10,7 @@ The invariants, and where they are kept:
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import secrets
 import time
@@ -21,7 +22,7 @@ from modelver import files
 from modelver.errors import Conflict, ModelverError, ProgramFailed, UsageError
 from modelver.git import exclude, index, worktree
 from modelver.git.journal import Journal, NewTag, RecordFile
-from modelver.git.locks import IndexLock
+from modelver.git.locks import IndexLock, standing
 from modelver.git.objects import Draft, commit_body, graft, tag_body
 from modelver.git.recovery import Settled, settle
 from modelver.git.repository import Configuration, Head, Identity, Repository
@@ -40,12 +41,16 @@ class Tag:
 
 @dataclass(frozen=True)
 class Change:
-    """What one write does: record files (None removes), the commit's message, tags, and paths to hide from Git."""
+    """What one write does: record files (None removes), the commit's message, tags, and paths to hide from Git.
+
+    With `hooks` the user's `pre-commit` and `commit-msg` run as for a commit of his own, and may refuse it.
+    """
 
     files: Mapping[str, bytes | None]
     message: str
     tags: Sequence[Tag] = ()
     hidden: Sequence[str] = ()
+    hooks: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,9 +136,22 @@ class _Write:
             written = self._attempt(snapshot, change)
             if written is not None:
                 return Written(written.commit, written.tags, tuple(remarks))
+            self._wait(head, change, deadline)
+
+    def _wait(self, head: Head, change: Change, deadline: float) -> None:
+        """Wait for others' locks on our refs before the next try."""
+        common, own = self.repository.common_dir, self.repository.git_dir
+        places = [own / "HEAD.lock", *(common / f"{ref}.lock" for ref in (head.ref, *(tag.ref for tag in change.tags)))]
+        while locks := standing(places):
             if time.monotonic() >= deadline:
-                raise Conflict(f"{head.ref} keeps moving", hint="run the same command again")
+                raise Conflict(
+                    f"another Git process holds {locks[0]} since more than {self.writer.timeout:g} s",
+                    hint="wait for it to end; if no Git process runs here, remove that file",
+                )
             time.sleep(0.02)
+        if time.monotonic() >= deadline:
+            raise Conflict(f"{head.ref} keeps moving", hint="run the same command again")
+        time.sleep(0.02)
 
     def recover(self) -> list[str]:
         """Settle the write that a kill cut off, if there is one."""
@@ -145,10 +163,15 @@ class _Write:
             settled = settle(self.repository, journal, staging, timeout=self.writer.timeout)
         if not settled.lost:
             return [f"a write that was cut off has been {'finished' if settled.finished else 'undone'}"]
-        return [self._bring_back(settled)]
+        return [self._bring_back(settled, journal)]
 
-    def _bring_back(self, settled: Settled) -> str:
+    def _bring_back(self, settled: Settled, journal: Journal) -> str:
         head = self.repository.head()
+        if settled.branch != head.ref or journal.place(self.repository) != self.repository:
+            branch = settled.branch.removeprefix("refs/heads/")
+            raise Conflict(
+                f"a write to {branch} was cut off and waits", hint=f"check {branch} out and run it again there"
+            )
         root = self.repository.root(head.commit) if head.commit else None
         paths = list(settled.lost)
         message = "modelver: bring back records that a commit dropped\n\nModelver-Op: restore"
@@ -184,6 +207,8 @@ class _Write:
         draft = Draft(repository.algorithm)
         tree = graft(repository, draft, snapshot.root, change.files)
         outside = self._outside(change, staging)
+        if change.hooks:
+            change = dataclasses.replace(change, message=self._message_by_hook(change.message, staging))
         records = tuple(self._record(snapshot, draft, path, data, outside) for path, data in change.files.items())
         worktree.refuse_obstacles(repository, records)
         parent = snapshot.head.commit
@@ -265,8 +290,26 @@ class _Write:
             files_at=list(inside),
             outside={file.path: file.new for file in journal.files if file.outside},
         )
+        if change.hooks:
+            self._run_hook("pre-commit", variables={"GIT_INDEX_FILE": str(staging / "new-index")})
         index.publish(repository, staging / "new-index", staging / "index.previous")
         self._move_refs(journal, change)
+
+    def _message_by_hook(self, message: str, staging: Path) -> str:
+        path = staging / "message"
+        files.write_file(path, f"{message.rstrip()}\n".encode("utf-8", "surrogateescape"))
+        self._run_hook("commit-msg", "--", str(path))
+        return path.read_text("utf-8", "surrogateescape")
+
+    def _run_hook(self, name: str, *words: str, variables: Mapping[str, str] | None = None) -> None:
+        git = dataclasses.replace(self.repository.git, hooks=True)
+        variables = {**git.variables, **(variables or {})}
+        answer = git.run("hook", "run", "--ignore-missing", name, *words, variables=variables, accept=range(256))
+        if answer.code:
+            raise ProgramFailed(
+                f"the hook {name} refused the commit: {answer.words}",
+                hint="hooks run because .modelver/config.yaml says `commit: {hooks: true}`",
+            )
 
     def _move_refs(self, journal: Journal, change: Change) -> None:
         """One transaction; the branch's line is first, because Git renames in the order of the lines."""

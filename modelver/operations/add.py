@@ -21,7 +21,7 @@ from modelver.operations.values import checked_metrics, from_files
 from modelver.operations.workspace import Workspace
 from modelver.records import layout, schema
 from modelver.records.config import Config
-
+from modelver.storage import formats
 from modelver.storage.objects import Stored
 
 
@@ -125,7 +125,7 @@ class _Addition:
             files |= self._gitignore(snapshot)
         elif not exclude.hides(snapshot.repository, self.name):
             hidden = (self.name,)
-        return Change(files, self._message(version), [self._tag(version)], hidden)
+        return Change(files, self._message(version), [self._tag(version)], hidden, self._config().commit.hooks)
 
     def _refuse_tracked(self, snapshot: Snapshot) -> None:
         below = self.name + "/"
@@ -256,7 +256,7 @@ def _artifact(path: Path, name: str, stored: Stored) -> Artifact:
         digest=stored.digest,
         size=stored.size,
         files=stored.files,
-        format=None if stored.kind == "file" else None,
+        format=formats.identify(path) if stored.kind == "file" else None,
     )
 
 
@@ -285,15 +285,15 @@ def _moment(addition: _Addition, catalog: Catalog, snapshot: Snapshot) -> dateti
 
 def _newest_tagged(catalog: Catalog, model: str, since: datetime) -> str | None:
     """The newest version of a model that a tag knows, if it is not older than `since`."""
-    later = (each for each in sorted(catalog.version_tags, reverse=True) if names.version_moment(each) >= since)
+    later = (each for each in sorted(catalog.tag_names, reverse=True) if names.version_moment(each) >= since)
     for version in later:
-        if model in Catalog(catalog.repository, catalog.version_tags[version]).holders(version):
+        if model in Catalog(catalog.repository, catalog.tag_commit(version)).holders(version):
             return version
     return None
 
 
 def _is_taken(catalog: Catalog, indexed: Sequence[str], version: str) -> bool:
-    return version in catalog.version_tags or version in indexed or bool(catalog.holders(version))
+    return version in catalog.tag_names or version in indexed or bool(catalog.holders(version))
 
 
 def _shell(path: str) -> str:

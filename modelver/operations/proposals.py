@@ -14,7 +14,7 @@ _REFS = "put `tags: {versions: ref}` into .modelver/config.yaml, so that version
 
 def proposals(root: Path, config: Config) -> tuple[str, ...]:
     """Sentences for people, each with what was seen and what to do about it."""
-    return tuple([*_tag_readers(root, config), *_packers(root, config), *_images(root)])
+    return (*_tag_readers(root, config), *_packers(root, config), *_images(root))
 
 
 def _tag_readers(root: Path, config: Config) -> Iterator[str]:

@@ -41,10 +41,8 @@ def verify(workspace: Workspace, refs: Sequence[str] = (), *, objects: bool = Fa
     remarks = tuple(_repair(workspace)) if repair else ()
     findings = _Findings()
     catalog = workspace.catalog
-    if refs:
-        versions = [catalog.record(catalog.find(ref)) for ref in refs]
-    else:
-        versions = list(_records(catalog, findings))
+    chosen = (catalog.record(catalog.find(ref)) for ref in refs)
+    versions = list(chosen if refs else _records(catalog, findings))
     findings.versions = len(versions)
     _check_tags(catalog, versions, findings, every=not refs)
     _check_objects(workspace, versions, findings, objects=objects, every=not refs)
@@ -88,7 +86,13 @@ def _records(catalog: Catalog, findings: _Findings) -> Iterator[Version]:
     for path, error in catalog.strays():
         findings.add("record", error, path=path)
     for model in catalog.models():
-        for version in catalog.versions(model):
+        versions = catalog.versions(model)
+        try:
+            yield from catalog.records(model, versions, fresh=True)
+            continue
+        except ModelverError:
+            pass  # at least one is malformed: look at each by itself
+        for version in versions:
             try:
                 yield catalog.records(model, [version])[0]
             except ModelverError as error:

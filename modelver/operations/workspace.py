@@ -13,7 +13,7 @@ from modelver import files
 from modelver.catalog import Catalog
 from modelver.domain import paths
 from modelver.domain.text import quoted
-from modelver.errors import Conflict, NotFound, UsageError
+from modelver.errors import NotFound, UsageError
 from modelver.git import exclude
 from modelver.git.repository import Configuration, Repository
 from modelver.records import layout

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from modelver import files
 from modelver.errors import Conflict, UsageError
+from modelver.storage.paths import printable
 from modelver.storage.pump import CHUNK, Sink, pump
 
 PREFIX = "sha256:"
@@ -66,7 +67,7 @@ def hash_file(source: Path | int) -> Hashed:
     try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
-            raise UsageError(f"{source} is not a regular file")
+            raise UsageError(f"{printable(str(source))} is not a regular file")
         hashed = hash_descriptor(descriptor, before.st_size)
         check_unchanged(source, before, os.stat(source), hashed.size)
         return hashed
@@ -114,7 +115,8 @@ def check_unchanged(what: Path | str, before: os.stat_result, after: os.stat_res
 
 def changed(what: Path | str) -> Conflict:
     """The error for a file that somebody writes to while we read it."""
-    return Conflict(f"{what} changed while it was read", hint="wait for its writer to end and run the command again")
+    hint = "wait for its writer to end and run the command again"
+    return Conflict(f"{printable(str(what))} changed while it was read", hint=hint)
 
 
 def identity(status: os.stat_result) -> tuple[int, int, int, int]:

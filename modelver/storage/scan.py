@@ -117,7 +117,7 @@ class _Walker:
         try:
             return item.stat(follow_symlinks=False)
         except FileNotFoundError:
-            raise changed(printable(item.path)) from None
+            raise changed(item.path) from None
 
     def _file(self, file: Found) -> None:
         if not stat.S_ISREG(file.status.st_mode):

@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
-import time
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -190,7 +190,7 @@ class World:
 
     def run(self, command: Command, *, prefix: Sequence[str] = (), **variables: str) -> Outcome:
         """Run a command, with files for its streams, so that an orphan does not keep us waiting."""
-        fault = self.top / "fault"
+        fault = Path(variables.setdefault("FAULT_DIR", str(self.top / "fault")))
         for name in ("count", "out", "err"):
             (fault / name).unlink(missing_ok=True)
         with (fault / "out").open("wb") as out, (fault / "err").open("wb") as err:
@@ -581,44 +581,93 @@ class Trial:
             return [f"the same command again: {outcome}"]
         return self.judge.faults(world, start, committed=committed)
 
-    def refuse(self, points: Iterable[Point]) -> Report:
-        """Let the disk refuse each call: the command fails with exit 7 and nothing has changed, or it succeeds."""
+    def kill_recovery(self, first: Point, points: Iterable[Point] | None = None, number: int = 0) -> Report:
+        """Kill the command at `first`, then the same command again at each of its own points, then judge a third."""
+        cut_off = self._fresh("cut-off")
+        start = cut_off.git("rev-parse", "HEAD").strip()
+        strike(cut_off, self.command, first)
+        cut_off.wait()
+        assert cut_off.journal(), first
+        found = discover(self._copy(cut_off, "copy"), self.command)
+        report = Report()
+        for point in points or sample([*found.points("program"), *found.points("both"), *found.points("kill")], number):
+            world = self._copy(cut_off, "copy")
+            outcome = strike(world, self.command, point)
+            wrong = self._check_struck(point, outcome)
+            world.wait()
+            report.points[f"recovery, {point.mode}"] += 1
+            report.journals[f"recovery, {point.mode}"] += world.journal()
+            wrong += self.go_on(world, start, WAYS["again"])
+            report.faults += [f"{first}, then {point}\n    {fault}" for fault in wrong]
+        return report
+
+    def _copy(self, world: World, name: str) -> World:
+        top = self.place / name
+        shutil.rmtree(top, ignore_errors=True)
+        subprocess.run(["cp", "-a", str(world.top), str(top)], check=True)
+        return World(top)
+
+    def kill_before_second(self, points: Iterable[Point], second: Command, judge: Judge) -> Report:
+        """Kill the command while a second writer waits for the lock; afterwards both records are there."""
+        report = Report()
+        for point in points:
+            world = self._fresh()
+            start = world.git("rev-parse", "HEAD").strip()
+            waiting = _holding_the_lock(world, second)
+            outcome = strike(world, self.command, point)
+            code = waiting.wait(timeout=_TIMEOUT)
+            found = self._check_struck(point, outcome)
+            if code:
+                found.append(f"the second writer: {code} {(world.top / 'second').read_text()}")
+            again = world.run(self.command)
+            if again.code:
+                found.append(f"the same command again: {again}")
+            report.points[f"second writer, {point.mode}"] += 1
+            report.faults += [f"{point}\n    {fault}" for fault in [*found, *judge.faults(world, start)]]
+        return report
+
+    def fail(self, points: Iterable[Point]) -> Report:
+        """A refused call, or an answer cut short: exit 7 and nothing has changed, or the command succeeds."""
         report = Report()
         for point in points:
             world = self._fresh()
             start = world.git("rev-parse", "HEAD").strip()
             before = State.of(world)
             outcome = strike(world, self.command, point)
-            found = self.failed_cleanly(world, start, before, outcome)
+            # A list that lacks its last lines looks like another state of things, which is refused too.
+            codes = {4, 7} if point.mode.startswith("cut") else {7}
+            found = self.failed_cleanly(world, start, before, outcome, codes)
             report.points[point.mode] += 1
             report.codes[f"{point.mode} exit {outcome.code}"] += 1
             report.faults += [f"{point}\n    {fault}" for fault in found]
         return report
 
-    def failed_cleanly(self, world: World, start: str, before: State, outcome: Outcome) -> list[str]:
-        """All or nothing: exit 0 and all is there, or exit 7, one line, and all is as before; again succeeds."""
+    def full_disk(self, size: int) -> tuple[Outcome, list[str]]:
+        """Run on a file system of which `size` bytes are free, and stay so; then again with room."""
+        world = self._fresh()
+        start, before = world.git("rev-parse", "HEAD").strip(), State.of(world)
+        ballast = world.top / "ballast"
+        free = os.statvfs(world.top)
+        with ballast.open("wb") as stream:
+            os.posix_fallocate(stream.fileno(), 0, max(free.f_bavail * free.f_frsize - size, 1))
+        with tempfile.TemporaryDirectory() as elsewhere:
+            outcome = world.run(self.command, FAULT_DIR=elsewhere)
+        found = [] if outcome.code in (0, 7) and _one_line(outcome) else [f"ended with {outcome}"]
+        left = before.difference(State.of(world)) if outcome.code else []
+        ballast.unlink()
+        found += [f"with {size} bytes free: {fault}" for fault in left + self.go_on(world, start, WAYS["again"])]
+        return outcome, found
+
+    def failed_cleanly(self, world: World, start: str, before: State, outcome: Outcome, codes: set[int]) -> list[str]:
+        """All or nothing: exit 0 and all is there, or an error, one line, and all is as before; again succeeds."""
         found = []
         if outcome.code == 0:
             found += self.judge.faults(world, start)
         else:
-            if outcome.code != 7 or not _one_line(outcome):
+            if outcome.code not in codes or not _one_line(outcome):
                 found.append(f"ended with {outcome}")
             found += before.difference(State.of(world))
         return found + [f"again: {fault}" for fault in self.go_on(world, start, WAYS["again"])]
-
-    def cut(self, points: Iterable[Point]) -> Report:
-        """Cut the answer of each Git process short."""
-        report = Report()
-        for point in points:
-            world = self._fresh()
-            start = world.git("rev-parse", "HEAD").strip()
-            before = State.of(world)
-            outcome = strike(world, self.command, point)
-            report.points[point.mode] += 1
-            report.codes[f"{point.mode} exit {outcome.code}"] += 1
-            found = self.failed_cleanly(world, start, before, outcome)
-            report.faults += [f"{point}\n    {fault}" for fault in found]
-        return report
 
     def answers(self) -> list[Point]:
         """Where the answer of each Git process can be cut: at nothing, in its middle, before each line's end."""
@@ -633,6 +682,18 @@ class Trial:
             for mode, at in itertools.product(("cut", "cut-killed"), places):
                 points.append(Point(mode, k, "", at, self.map.verbs[k - 1]))
         return points
+
+
+def _holding_the_lock(world: World, command: Command) -> subprocess.Popen[bytes]:
+    """Start a command that meets the first writer: it begins as soon as that one has the lock."""
+    lock = world.git_dir / "modelver" / "lock"
+    script = 'until [ -s "$0" ]; do sleep 0.005; done; exec "$@"'
+    lock.parent.mkdir(exist_ok=True)
+    lock.write_bytes(b"")
+    variables = environment(world.top) | {"PATH": os.environ["PATH"]}
+    with (world.top / "second").open("wb") as out:
+        words = ["sh", "-c", script, str(lock), *command.words]
+        return subprocess.Popen(words, cwd=world.repo, env=variables, stdout=out, stderr=out)
 
 
 def _one_line(outcome: Outcome) -> bool:
@@ -680,9 +741,6 @@ def sample(points: Sequence[Point], number: int) -> list[Point]:
     return [points[round(place * step)] for place in range(number)]
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for something that another process does."""
-    deadline = time.monotonic() + _TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
+def remove(place: Path) -> None:
+    """Make room: take a world away."""
+    shutil.rmtree(place)

@@ -1,0 +1,72 @@
+"""Parsed version records by the object id of their file, so that ten thousand are not parsed again and again.
+
+A cache: it lies beside Git's own files, anybody may delete it, and it is never the reason of an error. Only
+records that were read and checked by the schema go in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from modelver.domain.records import Artifact, Attachment, Input, Version
+
+_FORMAT = 1
+"""Grows when the form of the rows changes; the file of another format is left alone."""
+
+_BATCH = 500
+
+
+class RecordCache:
+    """Version records by object id, in one SQLite file in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / f"records-{_FORMAT}.sqlite"
+
+    def load(self, oids: Sequence[str]) -> dict[str, Version]:
+        """Those of the records that are known."""
+        found: dict[str, Version] = {}
+        with contextlib.suppress(sqlite3.Error, ValueError, TypeError, KeyError), self._open() as database:
+            for start in range(0, len(oids), _BATCH):
+                part = oids[start : start + _BATCH]
+                marks = ",".join("?" * len(part))
+                rows = database.execute(f"SELECT oid, record FROM records WHERE oid IN ({marks})", part)  # noqa: S608
+                found |= {oid: _version(json.loads(record)) for oid, record in rows}
+        return found
+
+    def save(self, records: Mapping[str, Version]) -> None:
+        """Remember records; when the file cannot be written, nothing is remembered."""
+        rows = [(oid, json.dumps(asdict(record), default=_text)) for oid, record in records.items()]
+        with contextlib.suppress(sqlite3.Error, OSError), self._open() as database:
+            database.executemany("INSERT OR IGNORE INTO records VALUES (?, ?)", rows)
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # Nobody waits for a cache: where another process writes just now, this one goes on without.
+        database = sqlite3.connect(self._path, timeout=0)
+        try:
+            database.execute("CREATE TABLE IF NOT EXISTS records (oid TEXT PRIMARY KEY, record TEXT) WITHOUT ROWID")
+            with database:
+                yield database
+        finally:
+            database.close()
+
+
+def _text(value: object) -> str:
+    assert isinstance(value, datetime)
+    return value.isoformat()
+
+
+def _version(row: dict[str, Any]) -> Version:
+    row["created_at"] = datetime.fromisoformat(row["created_at"]).astimezone(UTC)
+    row["artifact"] = Artifact(**row["artifact"])
+    row["inputs"] = tuple(Input(**each) for each in row["inputs"])
+    row["attachments"] = {name: Attachment(**each) for name, each in row["attachments"].items()}
+    return Version(**row)

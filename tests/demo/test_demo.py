@@ -1,0 +1,169 @@
+"""`modelver demo`: a whole tour in a throw-away repository, with nobody's configuration and no network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from modelver.demo.tour import _failure
+from modelver.errors import Damaged, ProgramFailed
+
+DEMO = [sys.executable, "-m", "modelver", "demo"]
+
+
+def surroundings(place: Path, **more: str) -> dict[str, str]:
+    """An environment without identity, whose temporary files lie in `place/tmp`."""
+    (place / "tmp").mkdir(exist_ok=True)
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "EMAIL", "XDG_"))}
+    return kept | {"HOME": str(place), "TMPDIR": str(place / "tmp"), **more}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], str]:
+    """The JSON document and the tour of one run, started where a hook's variables point to another repository."""
+    place = tmp_path_factory.mktemp("demo")
+    env = surroundings(place, GIT_DIR=str(place / "another"), GIT_INDEX_FILE=str(place / "index"))
+    done = subprocess.run([*DEMO, "--json"], env=env, cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+def git(document: dict[str, object], *words: str) -> str:
+    return subprocess.run(["git", *words], cwd=str(document["path"]), capture_output=True, text=True, check=True).stdout
+
+
+def test_with_json_stdout_is_one_document_and_the_tour_goes_to_stderr(told):
+    document, tour = told
+    assert set(document) == {"path", "versions", "seconds"}
+    assert len(document["versions"]) == 2
+    assert document["versions"] == sorted(document["versions"])
+    assert "$ modelver add model.safetensors -n iris" in tour
+
+
+def test_every_command_is_printed_before_its_output(told):
+    document, tour = told
+    first, second = document["versions"]
+    order = [
+        "$ modelver init",
+        "$ python train.py --lr 0.1",
+        "accuracy 0.74",
+        "$ modelver add",
+        f"iris {first}",
+        "$ python train.py --lr 0.5",
+        "accuracy 0.96",
+        "$ modelver add",
+        f"iris {second}",
+        "$ modelver list iris",
+        "accuracy=0.96",
+        "$ modelver show iris",
+        "trained-on",
+        "$ modelver checkout iris~1",
+        f"{first}, 348 B, verified",
+        "$ modelver verify",
+        "no problems",
+    ]
+    at = 0
+    for words in order:
+        at = tour.index(words, at) + 1
+
+
+def test_the_repository_is_left_whole(told):
+    document, _ = told
+    git(document, "fsck", "--strict")
+    assert git(document, "tag").split() == document["versions"]
+    assert git(document, "diff", "HEAD") == ""
+    assert git(document, "config", "--local", "user.email").strip() == "visitor@example.com"
+    listed = subprocess.run(
+        [sys.executable, "-m", "modelver", "list", "iris", "--json"],
+        cwd=document["path"],
+        capture_output=True,
+        check=True,
+    )
+    assert [line["version"] for line in json.loads(listed.stdout)["versions"]] == document["versions"][::-1]
+
+
+def test_the_first_model_lies_there_and_its_sha256_is_the_name_of_its_object(told):
+    document, _ = told
+    place = Path(document["path"])
+    digest = hashlib.sha256((place / "model.safetensors").read_bytes()).hexdigest()
+    assert document["versions"][0].endswith("_" + digest[:8])
+    assert (place / ".modelver" / "objects" / digest[:2] / digest[2:]).is_file()
+
+
+def test_the_metrics_are_those_that_the_training_measured(told):
+    document, _ = told
+    place = Path(document["path"])
+    shown = subprocess.run(
+        [sys.executable, "-m", "modelver", "show", "iris", "--json"], cwd=place, capture_output=True, check=True
+    )
+    record = json.loads(shown.stdout)
+    assert record["metrics"] == json.loads((place / "metrics.json").read_text())
+    assert record["params"] == json.loads((place / "params.json").read_text())
+    assert [each["id"] for each in record["inputs"]] == ["iris.csv", "train.py"]
+
+
+def test_it_takes_less_than_ten_seconds_of_processor_time(tmp_path):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([*DEMO, "-q"], env=surroundings(tmp_path), cwd=tmp_path, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_dir()
+    assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 10
+
+
+def test_it_asks_no_network(tmp_path):
+    if not shutil.which("strace"):
+        if os.environ.get("MODELVER_REQUIRE_ALL"):
+            pytest.fail("strace is not installed")
+        pytest.skip("strace is not installed")
+    trace = ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=connect,sendto", "-o", str(tmp_path / "calls")]
+    done = subprocess.run([*trace, *DEMO, "-q"], env=surroundings(tmp_path), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "AF_INET" not in (tmp_path / "calls").read_text()
+
+
+def test_an_interruption_ends_with_130_and_leaves_nothing(tmp_path):
+    running = subprocess.Popen(
+        DEMO, env=surroundings(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    )
+    for line in running.stdout:
+        if line.startswith("$ python"):
+            break
+    time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Traceback" not in err
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_without_git_it_says_so(tmp_path):
+    done = subprocess.run(DEMO, env=surroundings(tmp_path, PATH=""), capture_output=True, text=True, check=False)
+    assert done.returncode == 7
+    assert done.stderr.startswith("error: git is not installed")
+    assert str(tmp_path) in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("program", "code", "kind"),
+    [
+        ("modelver", 5, Damaged),
+        ("modelver", 70, ProgramFailed),
+        ("git", 5, ProgramFailed),
+        ("python", 1, ProgramFailed),
+    ],
+)
+def test_a_command_that_fails_ends_the_tour_with_the_exit_code_that_fits(program, code, kind):
+    error = _failure(program, code, "error: something is wrong\nhint: look")
+    assert type(error) is kind
+    assert error.message == f"the tour stopped, because {program} failed: something is wrong"
