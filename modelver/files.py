@@ -233,11 +233,14 @@ class FrontToBack:
 
 
 def _in_memory(descriptor: int, size: int) -> bool:
-    """Whether most of a file is in the page cache, by eight samples; True where one cannot tell."""
+    """Whether most of a file is in the page cache, by eight samples; True where one cannot tell.
+
+    Asking for a page brings it in: at fixed places the second reader would take the whole file for cached.
+    """
     here = 0
-    for number in range(8):
+    for _ in range(8):
         try:
-            os.preadv(descriptor, [bytearray(1)], size * number // 8, os.RWF_NOWAIT)
+            os.preadv(descriptor, [bytearray(1)], secrets.randbelow(size), os.RWF_NOWAIT)
             here += 1
         except BlockingIOError:
             pass

@@ -154,9 +154,10 @@ def _program(name: str) -> Sequence[str]:
 
 def _failure(program: str, code: int, said: str) -> ModelverError:
     """The error of the same exit code as the modelver that failed; another program's is all one."""
-    first = said.splitlines()[0].removeprefix("error: ") if said.strip() else f"exit code {code}"
+    lines = said.strip().splitlines() or [f"exit code {code}"]
+    why = lines[-1 if program == "python" else 0].removeprefix("error: ")
     kinds = {kind.code: kind for kind in ModelverError.__subclasses__()} if program == "modelver" else {}
-    return kinds.get(code, ProgramFailed)(f"the tour stopped, because {program} failed: {first}")
+    return kinds.get(code, ProgramFailed)(f"the tour stopped, because {program} failed: {why}")
 
 
 def _environment(place: Path) -> dict[str, str]:

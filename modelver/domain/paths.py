@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from modelver.domain.text import quoted
 from modelver.errors import Damaged, UsageError
@@ -12,6 +13,7 @@ from modelver.errors import Damaged, UsageError
 _HFS_IGNORED = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _FORBIDDEN = re.compile("[\\\\\x00\ud800-\udfff]")
+_LONGEST = 4096  # characters; no kernel takes more
 _CHARACTERS = {"\\": "a backslash is a separator on Windows", "\x00": "no file's name holds NUL"}
 
 
@@ -33,10 +35,31 @@ def check_typed(path: str, *, root: bool = True) -> None:
         raise UsageError(f"the path {quoted(path)} is refused: {fault[0]}", excerpt=path, mark=fault[1])
 
 
+def fault(path: str) -> str | None:
+    """Why a path inside a directory artifact is refused, None when it may be written.
+
+    >>> fault("a/b.bin"), fault("a/../b")
+    (None, 'it leads out of its directory')
+    """
+    found = _fault(path, root=False)
+    return found[0] if found else None
+
+
+def is_git(component: str) -> bool:
+    """Whether some file system takes this name for Git's own directory.
+
+    >>> [is_git(name) for name in (".git", ".GIT", "git~1", ".git. .", ".git::$INDEX_ALLOCATION", ".gitignore")]
+    [True, True, True, True, True, False]
+    """
+    return fold_component(component) in (".git", "git~1")
+
+
 def _fault(path: str, root: bool) -> tuple[str, tuple[int, int]] | None:
     """Why `path` is refused, and the half-open range that is to blame; None when it may be written."""
     if not path:
         return "it is empty", (0, 0)
+    if len(path) > _LONGEST:
+        return f"it is longer than {_LONGEST} characters", (_LONGEST, len(path))
     if path.startswith("/"):
         return "it is absolute", (0, 1)
     if _DRIVE.match(path):
@@ -51,7 +74,7 @@ def _fault(path: str, root: bool) -> tuple[str, tuple[int, int]] | None:
         if part == "..":
             return "it leads out of its directory", span
         folded = fold_component(part)
-        if folded in (".git", "git~1"):
+        if is_git(part):
             return "a part of it is Git's own directory on some file system", span
         if folded == "..":
             return "it leads out of its directory on some file system", span
@@ -61,6 +84,7 @@ def _fault(path: str, root: bool) -> tuple[str, tuple[int, int]] | None:
     return None
 
 
+@lru_cache(maxsize=65536)  # the same few directories stand before thousands of files
 def fold_component(part: str) -> str:
     """One component as the most forgiving of HFS+ and NTFS sees it: `.GIT. `, `.git::$INDEX_ALLOCATION` → `.git`."""
     visible = unicodedata.normalize("NFC", _HFS_IGNORED.sub("", part)).casefold()

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from modelver import files
+from modelver.domain.text import printable
 from modelver.errors import Conflict, Damaged, NotFound
 from modelver.storage.hashing import hash_descriptor
 from modelver.storage.ingest import Reader, flush_drafts, side_by_side
-from modelver.storage.paths import printable
 from modelver.storage.pump import CHUNK
 from modelver.storage.trees import Entry, Manifest
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from modelver import files
+from modelver.domain.text import printable
 from modelver.errors import Conflict, UsageError
-from modelver.storage.paths import printable
 from modelver.storage.pump import CHUNK, Sink, pump
 
 PREFIX = "sha256:"

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from modelver import files
+from modelver.domain.text import printable
 from modelver.errors import Damaged
 from modelver.storage import export, ingest
 from modelver.storage.hashing import Known, StatCache, digest_of_bytes, hash_descriptor, is_digest
 from modelver.storage.ingest import Reader, Taken
-from modelver.storage.paths import printable
 from modelver.storage.scan import Found, Scan, scan
 from modelver.storage.trees import MAX_BYTES, Entry, Manifest
 

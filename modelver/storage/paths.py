@@ -1,75 +1,20 @@
-"""Paths within a directory artifact: which are refused, and where symbolic links lead (C5).
+"""Paths within a directory artifact: where symbolic links lead, and which names some disks hold for one (C5).
 
 Pure functions on strings; nothing here looks at the disk.
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+
+from modelver.domain.text import printable
 
 Links = Mapping[str, str]  # path of a link -> its target
 
 MAX_HOPS = 40  # links on one way; the kernel gives up there, so nothing that it follows escapes us
 MAX_LENGTH = 4096  # characters of a path or target; no kernel takes more
 MAX_WARNINGS = 100
-_SHOWN = 200
-
-# Code points that HFS+ leaves out when it compares names.
-_IGNORED = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
-_GIT = re.compile(r"(?:\.git|git~1)[. ]*(?::.*)?", re.DOTALL)
-
-
-def printable(text: str) -> str:
-    """`text` on one line, without anything that a terminal would act on.
-
-    >>> print(printable("a" + chr(27) + "[31m" + chr(10)))
-    a\\x1b[31m\\n
-    """
-    shown = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text[:_SHOWN]
-    )
-    return shown + "…" if len(text) > _SHOWN else shown
-
-
-def is_git(component: str) -> bool:
-    r"""Whether some file system takes this name for `.git`, by the foldings of HFS+ and NTFS.
-
-    A backslash separates names on NTFS, so each part counts.
-
-    >>> [is_git(name) for name in (".git", ".GIT", "git~1", ".git. .", ".git::$INDEX_ALLOCATION", "a\\.git")]
-    [True, True, True, True, True, True]
-    >>> [is_git(name) for name in (".gitignore", "git", "git~2", "x.git")]
-    [False, False, False, False]
-    """
-    if "git" not in component.translate(_IGNORED).casefold():
-        return False
-    folded = component.translate(_IGNORED).casefold()
-    return any(_GIT.fullmatch(part) for part in folded.split("\\"))
-
-
-def fault_of_path(path: str) -> str | None:
-    """Why a path must not stand in a manifest, or None.
-
-    >>> fault_of_path("a/b.bin"), fault_of_path("a//b")
-    (None, 'it has an empty part')
-    """
-    if path.startswith("/"):
-        return "it is absolute"
-    if "\0" in path:
-        return "it has a NUL in it"
-    if len(path) > MAX_LENGTH:
-        return f"it is longer than {MAX_LENGTH} characters"
-    for part in path.split("/"):
-        if not part:
-            return "it has an empty part"
-        if part in (".", ".."):
-            return f"it has a part {part}"
-        if is_git(part):
-            return "a part is taken for .git"
-    return None
 
 
 def leads_out(link: str, links: Links, folded: Links | None = None) -> str | None:

@@ -11,9 +11,11 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modelver.domain import paths
+from modelver.domain.text import printable
 from modelver.errors import ModelverError, NotFound, UsageError
 from modelver.storage.hashing import changed
-from modelver.storage.paths import MAX_WARNINGS, Links, fold_links, folding_warnings, is_git, leads_out, printable
+from modelver.storage.paths import MAX_WARNINGS, Links, fold_links, folding_warnings, leads_out
 from modelver.storage.trees import MAX_ENTRIES, Entry
 
 _KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
@@ -109,11 +111,13 @@ class _Walker:
                 f"the name {printable(whole)} is not UTF-8",
                 hint="rename it: a directory artifact has to be the same on every machine",
             ) from None
-        if is_git(item.name):
+        if paths.is_git(item.name):
             self.left_out += 1
             if self.left_out <= MAX_WARNINGS:
                 self.found.warnings.append(f"{printable(whole)} is left out: Git's own directory is no part of a model")
             return None
+        if (reason := paths.fault(item.name)) is not None:
+            raise UsageError(f"the name {printable(whole)} is refused: {reason}", hint="rename it")
         try:
             return item.stat(follow_symlinks=False)
         except FileNotFoundError:

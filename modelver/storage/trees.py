@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from modelver.domain import paths
+from modelver.domain.text import printable
 from modelver.errors import Damaged, NotFound, UsageError
 from modelver.storage.hashing import digest_of_bytes
-from modelver.storage.paths import Links, fault_of_path, fold_links, leads_out, printable
+from modelver.storage.paths import Links, fold_links, leads_out
 
 MAX_ENTRIES = 1_000_000
 MAX_BYTES = 512 << 20
@@ -198,7 +200,7 @@ def _fault_of_paths(entries: tuple[Entry, ...]) -> str | None:
     checked: set[str] = set()
     before = b""
     for entry in entries:
-        reason = fault_of_path(entry.path)
+        reason = paths.fault(entry.path)
         if reason is None and entry.path.encode() <= before:
             reason = "it is there twice, or not in its place"
         if reason is None and _below_a_leaf(entry.path, leaves, checked):

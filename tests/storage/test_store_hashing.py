@@ -76,7 +76,6 @@ def world(tmp_path: Path) -> tuple[ObjectStore, StatCache, Path]:
     return ObjectStore(tmp_path / "root"), StatCache(tmp_path / "root/cache/stat"), path
 
 
-
 def test_an_unchanged_file_is_not_read_again(tmp_path, monkeypatch):
     """S1: the stat cache answers, and no file is opened for it."""
     store, cache, path = world(tmp_path)

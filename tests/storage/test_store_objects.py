@@ -272,9 +272,7 @@ def test_a_full_disk_leaves_nothing_behind(store, large, tmp_path, when, kind):
 def test_a_flush_that_fails_stores_nothing(store, large):
     """W1: what is not durable gets no name."""
     inject = traced("-o", "/dev/null", "-e", "inject=fsync,syncfs:error=EIO:when=1")
-    done = subprocess.run(
-        [*inject, *command(store.root, "put", large)], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([*inject, *command(store.root, "put", large)], capture_output=True, text=True, check=False)
     assert done.returncode == 7, done.stderr
     assert list(store.list()) == []
 
@@ -299,9 +297,7 @@ def test_a_killed_process_leaves_only_staging_that_the_next_one_clears(store, tm
 def test_several_processes_store_the_same_at_once(store, tmp_path):
     """W1: whoever comes second finds it there."""
     tree = make_tree(tmp_path / "model", count=100)
-    running = [
-        subprocess.Popen(command(store.root, "put", tree), stdout=subprocess.PIPE, text=True) for _ in range(3)
-    ]
+    running = [subprocess.Popen(command(store.root, "put", tree), stdout=subprocess.PIPE, text=True) for _ in range(3)]
     digests = {process.communicate()[0].strip() for process in running}
     assert digests == {store.digest_of(tree)}
     for digest in store.list():
@@ -584,7 +580,7 @@ def test_a_hostile_manifest_writes_nothing(store, tmp_path):
     store.verify(digest)
     with pytest.raises(Damaged, match="leads out"):
         store.export_tree(digest, tmp_path / "out")
-    with pytest.raises(UsageError, match=r"a part \.\."):
+    with pytest.raises(UsageError, match="leads out"):
         store.export_tree(Manifest((Entry("file", "../x", digest),)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

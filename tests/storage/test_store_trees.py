@@ -11,11 +11,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from modelver.domain.paths import fault, is_git
 from modelver.errors import Damaged, NotFound, UsageError
 from modelver.storage import trees
 from modelver.storage.hashing import digest_of_bytes
 from modelver.storage.objects import ObjectStore
-from modelver.storage.paths import fault_of_path, is_git
 from modelver.storage.scan import scan
 from modelver.storage.trees import Entry, Manifest
 
@@ -50,7 +50,7 @@ def model(tmp_path):
     (root / "weights.bin").write_bytes(b"weights")
     (root / "sub/run.sh").write_bytes(b"#!/bin/sh\n")
     (root / "sub/run.sh").chmod(0o755)
-    (root / "sub/deep/ü \n\".json").write_bytes(b"{}")
+    (root / 'sub/deep/ü \n".json').write_bytes(b"{}")
     (root / "sub/latest").symlink_to("../weights.bin")
     return root
 
@@ -254,7 +254,7 @@ def test_a_hostile_manifest_is_damage(name):
 
 def test_the_path_at_fault_is_named_and_escaped():
     """C5: who reads the error sees where, and not what the path would do to the terminal."""
-    with pytest.raises(Damaged, match=r"\.\./\\x1b\[31m: it has a part \.\."):
+    with pytest.raises(Damaged, match=r"\.\./\\x1b\[31m: it leads out"):
         Manifest.parse(text(file("../\x1b[31m")))
 
 
@@ -275,13 +275,13 @@ def test_too_large_a_manifest_is_refused(monkeypatch):
 
 def test_names_that_are_no_git_directory_are_kept():
     """C5: only what some file system takes for `.git` is refused."""
-    for name in (".gitignore", "git", ".gitx", "git~2", "x.git", ".git x", "..git", "a~1", "C:x", "a\nb", "con"):
+    for name in (".gitignore", "git", ".gitx", "git~2", "x.git", ".git x", "..git", "a~1", "a\nb", "con"):
         assert not is_git(name), name
-        assert fault_of_path(name) is None, name
+        assert fault(name) is None, name
 
 
 _component = st.text(min_size=1, max_size=8).filter(
-    lambda name: "/" not in name and name not in (".", "..") and not is_git(name) and fault_of_path(name) is None
+    lambda name: "/" not in name and name not in (".", "..") and not is_git(name) and fault(name) is None
 )
 _paths = st.lists(st.lists(_component, min_size=1, max_size=3).map("/".join), unique=True, max_size=8)
 
