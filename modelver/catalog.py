@@ -7,6 +7,7 @@ kept by object id for as long as the process runs. A record that is malformed ra
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -298,6 +299,17 @@ class Catalog:
         """All version records of all models."""
         for model in self.models():
             yield from self.records(model, self.versions(model))
+
+    def sound_versions(self) -> Iterator[Version]:
+        """All version records but for the malformed ones, for what must not fail because of those."""
+        for model in self.models():
+            versions = self.versions(model)
+            try:
+                yield from self.records(model, versions)
+            except ModelverError:
+                for version in versions:
+                    with contextlib.suppress(ModelverError):
+                        yield from self.records(model, [version])
 
     def holders(self, version: str) -> list[str]:
         """The models that have a version of this id here: one, unless a merge brought an id twice."""

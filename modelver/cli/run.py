@@ -49,9 +49,9 @@ def run(words: Sequence[str]) -> int:
 def _run(words: Sequence[str]) -> int:
     with_json, debug = ("--json" in words), ("--debug" in words)
     try:
-        code = program(words)(args=list(words), prog_name="modelver", standalone_mode=False)
+        _invoke(words)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        return 0
     except ModelverError as error:
         failure = error
     except typer.Abort:
@@ -76,12 +76,20 @@ def _run(words: Sequence[str]) -> int:
     return failure.code
 
 
+def _invoke(words: Sequence[str]) -> None:
+    if "_MODELVER_COMPLETE" in os.environ:
+        program()(prog_name="modelver")  # a shell asks for completions; this ends the process
+    command = typer.main.get_command(program(words))
+    # Not `main`, which has its own way with interruptions and closed pipes.
+    with command.make_context("modelver", list(words) or ["--help"]) as context:
+        command.invoke(context)
+
+
 def _usage_error(error: Exception) -> UsageError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "modelver"
-    message = " ".join(str(getattr(error, "message", error) or type(error).__name__).split())
-    if not message or type(error).__name__ == "NoArgsIsHelpError":
-        message = "a command is missing"
+    format_message = getattr(error, "format_message", lambda: str(error))
+    message = " ".join(format_message().split())
     return UsageError(message.rstrip("."), hint=f"{command} --help")
 
 

@@ -73,7 +73,7 @@ def add(workspace: Workspace, request: Request) -> Added:
     )
     remarks += stored.warnings
     addition = _Addition(workspace, writer, request, model, name, draft, _artifact(path, name, stored))
-    written = writer.write(addition.plan, watched=[name, layout.model_directory(model)])
+    written = writer.write(addition.plan, watched=[name, layout.model_directory(model), _gitignore_path(name)])
     if written is not None:
         workspace.note_hidden() if addition.hidden_known else workspace.hide_all()
         remarks += written.remarks
@@ -175,11 +175,10 @@ class _Addition:
 
     def _gitignore(self, snapshot: Snapshot) -> dict[str, bytes | None]:
         """The `.gitignore` beside the artifact, with its line, in the same commit (rule T1)."""
-        place = PurePosixPath(self.name)
-        path = (place.parent / ".gitignore").as_posix()
+        path = _gitignore_path(self.name)
         entry = snapshot.repository.entry(snapshot.root, path) if snapshot.root else None
         old = (snapshot.repository.blobs([entry], limit=2**20)[0] or b"") if entry else b""
-        line = exclude.pattern(place.name)
+        line = exclude.pattern(PurePosixPath(self.name).name)
         if line in old.split(b"\n"):
             return {}
         return {path: old + (b"" if not old or old.endswith(b"\n") else b"\n") + line + b"\n"}
@@ -203,6 +202,10 @@ class _Addition:
             created=written is not None,
             remarks=tuple(remarks),
         )
+
+
+def _gitignore_path(name: str) -> str:
+    return (PurePosixPath(name).parent / ".gitignore").as_posix()
 
 
 def tag_message(name: str, message: str) -> str:
@@ -244,7 +247,8 @@ def _model(workspace: Workspace, request: Request, name: str, remarks: list[str]
     stem = names.fold(PurePosixPath(name).stem)
     proposed = stem if names.is_model_name(stem) else names.propose(stem, "model", names.model_fault)
     if len(known) > 1 or proposed is None:
-        raise UsageError(f"which model is {quoted(name)} a version of?", hint="modelver add PATH -n MODEL")
+        several = f" ({', '.join(known[:5])} have versions of it)" if known else ""
+        raise UsageError(f"which model is {quoted(name)} a version of?{several}", hint="modelver add PATH -n MODEL")
     remarks.append(f"the model is called {proposed} after its file; -n gives it another name")
     return proposed
 

@@ -79,8 +79,8 @@ def _line(catalog: Catalog, record: Version, merged: bool) -> VersionLine:
 
 def show(workspace: Workspace, ref: str) -> Shown:
     """One version with all that is known of it."""
-    catalog = workspace.catalog
-    found = catalog.find(ref)
+    catalog = workspace.at_head
+    found = workspace.find(ref)
     record = catalog.record(found)
     return Shown(
         record=record,

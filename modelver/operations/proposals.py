@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from modelver.errors import Damaged
+from modelver.records import yaml
 from modelver.records.config import Config
 
 _LIMIT = 1024 * 1024
+_EXAMPLE = "v20240101120000_abcd1234"
 _REFS = "put `tags: {versions: ref}` into .modelver/config.yaml, so that versions are no plain Git tags"
 
 
@@ -26,7 +30,7 @@ def _tag_readers(root: Path, config: Config) -> Iterator[str]:
             yield f"{tool} reads the newest tag as this package's version, and `v2024…` would be one: {_REFS}"
     workflows = root / ".github" / "workflows"
     for path in sorted([*workflows.glob("*.yml"), *workflows.glob("*.yaml")]) if workflows.is_dir() else ():
-        if _runs_on_version_tags(_text(path)):
+        if _runs_on_version_tags(path):
             yield (
                 f"{path.relative_to(root)} runs on tags like `v*`, so on every version: "
                 f"write `v[0-9]+.[0-9]+.*` there, or {_REFS}"
@@ -35,9 +39,33 @@ def _tag_readers(root: Path, config: Config) -> Iterator[str]:
         yield f".gitlab-ci.yml runs on tags like `v…`, so on every version: {_REFS}"
 
 
-def _runs_on_version_tags(workflow: str) -> bool:
-    tags = re.findall(r"^\s*tags\s*:\s*(\[[^\]]*\]|(?:\s*-\s*.*\n?)+|.*)", workflow, re.MULTILINE)
-    return any(re.search(r"""(?:^|[\s\[,'"-])(?:v\*|v\[?[0-9*]|\*\*?['"\s\],]|\*$)""", each) for each in tags)
+def _runs_on_version_tags(path: Path) -> bool:
+    """Whether a tag pattern of a workflow takes a version's tag; the last pattern that fits decides, as on GitHub."""
+    try:
+        workflow = yaml.read(_text(path).encode(), name=path.name).plain()
+    except Damaged:
+        return False
+    tags: Any = workflow
+    for key in ("on", "push", "tags"):
+        tags = tags.get(key) if isinstance(tags, dict) else None
+    taken = False
+    for pattern in map(str, tags if isinstance(tags, list) else [tags or ""]):
+        if re.fullmatch(_as_regex(pattern.removeprefix("!")), _EXAMPLE):
+            taken = not pattern.startswith("!")
+    return taken
+
+
+def _as_regex(pattern: str) -> str:
+    """GitHub's filter pattern as a regular expression: there `+` and `?` repeat what stands before them."""
+    parts = re.findall(r"\*\*|\[[^\]]*\]|.", pattern)
+    special = {"**": ".*", "*": "[^/]*", "?": "?", "+": "+"}
+    regex = "".join(
+        special.get(part, part if part.startswith("[") and part.endswith("]") else re.escape(part)) for part in parts
+    )
+    try:
+        return re.compile(regex).pattern
+    except re.error:
+        return r"(?!)"
 
 
 def _packers(root: Path, config: Config) -> Iterator[str]:

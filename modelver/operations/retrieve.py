@@ -18,6 +18,7 @@ from modelver.domain.text import quoted
 from modelver.errors import Conflict, Damaged, ModelverError, NotFound, UsageError
 from modelver.operations.results import CheckedOut
 from modelver.operations.workspace import Workspace
+from modelver.records import layout
 from modelver.storage.trees import Manifest
 
 
@@ -44,7 +45,9 @@ def checkout(workspace: Workspace, ref: str, output: str | None = None, *, force
     there = _lies_there(workspace, target, name)
     changed = there != chosen.digest
     if changed:
-        _refuse_to_overwrite(workspace, target, name, there, force)
+        if not force:
+            _refuse_tracked(workspace, chosen, name, typed=output is not None)
+            _refuse_to_overwrite(workspace, target, there)
         with files.disk_errors(f"write {quoted(str(target))}"):
             target.parent.mkdir(parents=True, exist_ok=True)
             _put(workspace, chosen, target)
@@ -103,7 +106,7 @@ def _choose_file(workspace: Workspace, ref: str, command: str) -> _Chosen:
 
 def _choose(workspace: Workspace, ref: str) -> _Chosen:
     text, inner = split_path(ref)
-    record = workspace.catalog.record(workspace.catalog.find(text))
+    record = workspace.at_head.record(workspace.find(text))
     artifact = record.artifact
     whole = _Chosen(record=record, inner=None, digest=artifact.digest, size=artifact.size, kind=artifact.kind)
     if artifact.kind == "file":
@@ -140,15 +143,22 @@ def _target(workspace: Workspace, chosen: _Chosen, output: str | None) -> tuple[
             return target, None
         inside = name
         paths.check_typed(inside)
-    _refuse_links(workspace.root, inside, typed=output is not None)
+    _refuse_links(workspace.root, inside, chosen, typed=output is not None)
     return target, inside
 
 
-def _refuse_links(root: Path, inside: str, *, typed: bool) -> None:
+def _refuse_links(root: Path, inside: str, chosen: _Chosen, *, typed: bool) -> None:
     for parent in reversed(PurePosixPath(inside).parents):
         if (root / parent).is_symlink():
-            kind: type[ModelverError] = UsageError if typed else Damaged
-            raise kind(f"{quoted(str(parent))} is a symbolic link; nothing is written through it", hint="use -o PATH")
+            message = f"{quoted(str(parent))} is a symbolic link; nothing is written through it"
+            if typed:
+                raise UsageError(message, hint="use -o PATH")
+            raise Damaged(f"{_where(chosen)}: {message}", hint="use -o PATH")
+
+
+def _where(chosen: _Chosen) -> str:
+    """The file and key that a version's path comes from."""
+    return f"{layout.version_path(chosen.record.model, chosen.record.version)}: artifact.path"
 
 
 def _lies_there(workspace: Workspace, target: Path, name: str | None) -> str | None:
@@ -162,12 +172,21 @@ def _lies_there(workspace: Workspace, target: Path, name: str | None) -> str | N
         return None
 
 
-def _refuse_to_overwrite(workspace: Workspace, target: Path, name: str | None, there: str | None, force: bool) -> None:
-    if force or not os.path.lexists(target):
+def _refuse_tracked(workspace: Workspace, chosen: _Chosen, name: str | None, *, typed: bool) -> None:
+    """No record may change what Git tracks, like a workflow, also where the file itself is gone (rule C5)."""
+    if name is None or not workspace.repository.indexed(name):
         return
-    if name is not None and workspace.repository.indexed(name):
-        raise Conflict(f"Git tracks {quoted(name)}", hint="checkout REF -o ANOTHER, or --force to write over it")
-    if there is None or not _is_registered(workspace.catalog, there):
+    message = f"Git tracks {quoted(name)}"
+    hint = "modelver checkout REF -o ANOTHER, or --force to write over it"
+    if typed:
+        raise UsageError(message, hint=hint)
+    raise Damaged(f"{_where(chosen)}: {message}", hint=hint)
+
+
+def _refuse_to_overwrite(workspace: Workspace, target: Path, there: str | None) -> None:
+    if not os.path.lexists(target):
+        return
+    if there is None or not _is_registered(workspace.at_head, there):
         raise Conflict(
             f"{quoted(str(target))} holds bytes that are those of no registered version",
             hint=["modelver add it first, or move it away", "or --force to lose them"],

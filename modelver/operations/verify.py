@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 
 from modelver.catalog import Catalog
 from modelver.domain import semver
-from modelver.domain.records import StagePointer, Version
+from modelver.domain.records import Artifact, StagePointer, Version
 from modelver.errors import Damaged, ModelverError, NotFound
 from modelver.operations.results import Problem, Verified
 from modelver.operations.workspace import Workspace
 from modelver.records import layout
+from modelver.storage.objects import ObjectStore
 
 BROKEN = ("record", "object")
 """Kinds of problems in which bytes or records are not what they should be: exit 5; all others exit 1."""
@@ -61,24 +64,44 @@ def verify(workspace: Workspace, refs: Sequence[str] = (), *, objects: bool = Fa
 
 def _repair(workspace: Workspace) -> Iterator[str]:
     yield from workspace.writer().recover()
-    workspace.link_objects()
+    remark = workspace.link_objects()
+    yield from [remark] if remark else ()
     workspace.hide_all()
     store = workspace.store
-    for version in workspace.catalog.every_version():
+    for version in workspace.catalog.sound_versions():
         artifact = version.artifact
         place = workspace.root / artifact.path
-        try:
-            store.verify(artifact.digest)
-            continue
-        except (Damaged, NotFound):
-            pass
-        try:
-            if store.digest_of(place) == artifact.digest:
-                store.remove(artifact.digest)
-                store.put(place)
-                yield f"the object of {version.version} was taken anew from {artifact.path}"
-        except ModelverError:
-            continue
+        with contextlib.suppress(ModelverError):
+            if not _is_whole(store, artifact) and store.digest_of(place) == artifact.digest:
+                _take_anew(store, artifact, place)
+                yield f"the bytes of {version.version} were taken anew from {artifact.path}"
+
+
+def _is_right(store: ObjectStore, digest: str) -> bool:
+    try:
+        store.verify(digest)
+    except (Damaged, NotFound):
+        return False
+    return True
+
+
+def _is_whole(store: ObjectStore, artifact: Artifact) -> bool:
+    """Whether all objects of an artifact are here and right."""
+    if not _is_right(store, artifact.digest):
+        return False
+    return artifact.kind == "file" or all(_is_right(store, each) for each in store.manifest(artifact.digest).digests)
+
+
+def _take_anew(store: ObjectStore, artifact: Artifact, place: Path) -> None:
+    """Store what lies at `place`, which has the right bytes; wrong ones go first, since `put` keeps what is there."""
+    if not _is_right(store, artifact.digest):
+        store.remove(artifact.digest)
+    store.put(place)
+    if artifact.kind == "directory":
+        for digest in store.manifest(artifact.digest).digests:
+            if not _is_right(store, digest):
+                store.remove(digest)
+        store.put(place)
 
 
 def _records(catalog: Catalog, findings: _Findings) -> Iterator[Version]:
@@ -118,7 +141,7 @@ def _check_tags(catalog: Catalog, versions: Sequence[Version], findings: _Findin
             findings.add("tag", f"the tag names {commit[:12]}, which does not hold this record", version=version)
     for version in sorted(catalog.version_tags.keys() - owners.keys()) if every else ():
         findings.tags += 1
-        if not catalog.tagged(version):
+        if not catalog.holders(version) and not catalog.tagged(version):
             findings.add("tag", "the tag names nothing that holds a record of this version", version=version)
 
 
@@ -142,17 +165,18 @@ def _check_objects(
 
     for version in versions:
         artifact = version.artifact
-        missing = [] if check(artifact.digest) else [artifact.digest]
-        if artifact.kind == "directory" and not missing and artifact.digest not in bad:
+        parts = [artifact.digest]
+        if check(artifact.digest) and artifact.kind == "directory" and artifact.digest not in bad:
             try:
-                missing = [digest for digest in store.manifest(artifact.digest).digests if not check(digest)]
+                parts += store.manifest(artifact.digest).digests
             except Damaged as error:
                 bad[artifact.digest] = error.message
+        missing = [digest for digest in parts if not check(digest)]
         findings.absent += bool(missing)
         if missing and objects:
             findings.add("absent", f"{missing[0]} is not here", version=version.version, path=artifact.path)
-        if artifact.digest in bad:
-            findings.add("object", bad.pop(artifact.digest), version=version.version, path=artifact.path)
+        for digest in sorted(bad.keys() & set(parts)):
+            findings.add("object", bad.pop(digest), version=version.version, path=artifact.path)
     for digest in store.list() if every else ():
         check(digest)
     for detail in bad.values():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from modelver import files
 from modelver.catalog import Catalog
 from modelver.domain import paths
+from modelver.domain.resolution import Resolved
 from modelver.domain.text import quoted
 from modelver.errors import NotFound, UsageError
 from modelver.git import exclude
@@ -57,12 +58,23 @@ class Workspace:
         return self.repository.configuration()
 
     @cached_property
+    def at_head(self) -> Catalog:
+        """The records at `HEAD`, none where no registry was started; what tags know is there all the same."""
+        return Catalog(self.repository, self.repository.head().commit)
+
+    @property
     def catalog(self) -> Catalog:
         """The records at `HEAD`; raises `NotFound` where no registry was started."""
-        catalog = Catalog(self.repository, self.repository.head().commit)
-        if not catalog.initialised:
+        if not self.at_head.initialised:
             raise NotFound("this repository has no registry at HEAD", hint="modelver init")
-        return catalog
+        return self.at_head
+
+    def find(self, ref: str) -> Resolved:
+        """The version that a person's words mean; an id also at a commit from before `init`, by its tag (rule L1)."""
+        try:
+            return self.at_head.find(ref)
+        except NotFound:
+            return self.catalog.find(ref)  # raises again, and first of all where there is no registry
 
     @cached_property
     def store(self) -> ObjectStore:
@@ -89,7 +101,7 @@ class Workspace:
         chosen = self.settings.get("objects.link") or self.configuration.last("modelver.objects.link")
         if chosen not in (None, "reflink", "copy", "hardlink"):
             raise UsageError(f"objects.link: expected reflink, copy or hardlink, found {quoted(chosen or '')}")
-        return chosen or self.catalog.config.objects.link
+        return chosen or self.at_head.config.objects.link
 
     @property
     def hiding(self) -> str:
@@ -97,7 +109,7 @@ class Workspace:
         chosen = self.settings.get("ignore") or self.configuration.last("modelver.ignore")
         if chosen not in (None, "exclude", "gitignore"):
             raise UsageError(f"ignore: expected exclude or gitignore, found {quoted(chosen or '')}")
-        return chosen or self.catalog.config.ignore
+        return chosen or self.at_head.config.ignore
 
     def writer(self) -> Writer:
         """Whoever writes; raises `UsageError` where Git knows no identity, before anything is written (W9)."""
@@ -132,7 +144,9 @@ class Workspace:
     def inside(self, path: Path, typed: str) -> str:
         """The path from the repository's root; raises `UsageError` for one that lies elsewhere or is Git's or ours."""
         inside = self.relative(path)
-        if inside is None or inside == ".":
+        if inside == ".":
+            raise UsageError(f"{quoted(typed)} is the whole repository", hint="give a file or a directory in it")
+        if inside is None:
             raise UsageError(
                 f"{quoted(typed)} does not lie inside this repository ({self.root})",
                 hint="move or copy it into the repository; Git records paths from its root",
@@ -172,9 +186,8 @@ class Workspace:
         ):
             hidden: dict[str, None] = {}
             for commit in repository.heads():
-                hidden |= dict.fromkeys(
-                    version.artifact.path for version in Catalog(repository, commit).every_version()
-                )
+                sound = Catalog(repository, commit).sound_versions()
+                hidden |= dict.fromkeys(version.artifact.path for version in sound)
             exclude.replace(repository, hidden, staging=staging)
             self.note_hidden()
 
@@ -186,8 +199,10 @@ class Workspace:
             return None
         try:
             if place.is_symlink():
-                if os.readlink(place) == target or self.repository.indexed(layout.OBJECTS):
+                if os.readlink(place) == target:
                     return None
+                if self.repository.indexed(layout.OBJECTS):
+                    return f"Git tracks {layout.OBJECTS}, which leads elsewhere; it was left as it is"
                 place.unlink()
             elif place.exists():
                 return f"{layout.OBJECTS} is no link to the objects; it was left as it is"
