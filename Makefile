@@ -2,8 +2,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What an installation is made from: it is made again when one of these is newer.
-SOURCES := pyproject.toml README.md $(shell find modelver -type f -not -name '*.pyc')
+SOURCES := pyproject.toml README.md $(shell find modelver ! -name '*.pyc' ! -name __pycache__)
 
 .PHONY: demo test lint test-faults docs clean
 

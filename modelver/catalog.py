@@ -16,11 +16,12 @@ from modelver.domain import names
 from modelver.domain.records import Archive, Label, Note, StagePointer, Version
 from modelver.domain.references import parse
 from modelver.domain.resolution import Resolved, resolve
-from modelver.domain.text import quoted
+from modelver.domain.text import printable
 from modelver.errors import Damaged, ModelverError, NotFound
 from modelver.git.repository import Entry, Repository
-from modelver.records import layout, schema
+from modelver.records import layout, schema, yaml
 from modelver.records.config import Config, parse_config
+from modelver.records.nodes import Node
 
 RECORD_LIMIT = 256 * 1024
 """Bytes of the largest record (rule C4)."""
@@ -152,12 +153,23 @@ class Catalog:
     def tagged(self, prefix: str) -> Sequence[tuple[str, str]]:
         """Id and model of the versions known only by their tag, whose id or hash begins with `prefix`."""
         found = []
-        for version, commit in sorted(self.version_tags.items()):
+        for version, commit in sorted(self._targets(prefix).items()):
             if not (version.startswith(prefix) or version.rpartition("_")[2].startswith(prefix)):
                 continue
             if not self.holders(version):
-                found += [(version, model) for model in Catalog(self.repository, commit).holders(version)]
+                found += [(version, model) for model in self._at(commit).holders(version)]
         return found
+
+    def _targets(self, prefix: str) -> Mapping[str, str]:
+        """What the tags name whose versions `prefix` may mean; that of an exact id costs no process."""
+        if not names.is_version_id(prefix):
+            return self.version_tags
+        commit = self.tag_commit(prefix)
+        return {prefix: commit} if commit else {}
+
+    def _at(self, target: str | None) -> Catalog:
+        """The records at the commit that a tag names; none where it names something else."""
+        return Catalog(self.repository, self.repository.commit(target) if target else None)
 
     def named(self, tag: str) -> str | None:
         """The version that a label's or promotion's tag names: the one whose own tag is on the same commit."""
@@ -165,7 +177,7 @@ class Catalog:
         commit = targets.get(f"refs/tags/{tag}")
         model = tag.partition("#")[0].partition("@")[0]
         here = [version for version, other in self.version_tags.items() if other == commit]
-        at_commit = Catalog(self.repository, commit)
+        at_commit = self._at(commit)
         return next((version for version in here if model in at_commit.holders(version)), None)
 
     # ---- records -----------------------------------------------------------------------------------------------
@@ -260,16 +272,18 @@ class Catalog:
 
     def same_record(self, model: str, version: str, commit: str) -> bool:
         """Whether a commit, which need not be one, holds the same record of a version as this one."""
-        header = self.repository.batch.headers([commit])[0]
-        if header is None or header.type != "commit":
+        named = self.repository.commit(commit)
+        if named is None:
             return False
         path = layout.version_path(model, version)
-        theirs = self.repository.entry(self.repository.root(commit), path)
+        theirs = self.repository.entry(self.repository.root(named), path)
         mine = self._version_entries(model).get(version)
         return theirs is not None and (mine is None or mine.oid == theirs.oid)
 
     def strays(self) -> Iterator[tuple[str, str]]:
-        """Path and fault of everything below the models that is no well-formed record, but for version records."""
+        """Path and fault of everything that is no well-formed record, but for version records."""
+        if "config.yaml" in self._root and (fault := self._stray(layout.CONFIG, self._root["config.yaml"])):
+            yield layout.CONFIG, fault
         level = [(layout.MODELS, self._root["models"])] if "models" in self._root else []
         while level:
             trees = self.repository.trees([folder.oid for _, folder in level])
@@ -362,11 +376,17 @@ class Catalog:
         blobs = self.repository.blobs(entries, limit=RECORD_LIMIT)
         for blob, path in zip(blobs, paths, strict=True):
             if blob is None:
-                raise Damaged(f"{quoted(path)} is larger than {RECORD_LIMIT // 1024} KiB, too large for a record")
+                raise Damaged(f"{printable(path)}: over {RECORD_LIMIT // 1024} KiB, too large for a record")
         return [blob for blob in blobs if blob is not None]
 
 
+def _parse_card(data: bytes, name: str) -> Node:
+    return yaml.read(data, name=name)  # what a card says counts for nothing yet, but it has to be readable
+
+
 _PARSERS: dict[type, Callable[[bytes, str], Any]] = {
+    layout.ConfigFile: parse_config,
+    layout.CardFile: _parse_card,
     layout.LabelFile: schema.parse_label,
     layout.StageFile: schema.parse_stage,
     layout.ArchiveFile: schema.parse_archive,
@@ -379,6 +399,6 @@ def _check_place(record: Version | Label | StagePointer | Archive | Note, path: 
     place = layout.parse_path(path)
     for key in ("model", "version", "label", "stage"):
         expected = getattr(place, key, None)
-        found = getattr(record, key) if expected is not None else None
+        found = getattr(record, key, expected) if expected is not None else None
         if found != expected:
             raise Damaged(f"{path}: {key}: expected {expected!r} by the file's name, found {found!r}")

@@ -103,7 +103,7 @@ class World:
         env: Mapping[str, str | None] | None = None,
         before: Iterable[str] = (),
     ) -> Ran:
-        """Run the program to its end; the exit code has to be `code` (None: any), and there is no traceback.
+        """Run the program to its end; the exit code has to be `code` (None: any), a traceback comes only on request.
 
         `env` adds variables, None takes one away; `before` are words before the interpreter, like strace's.
         """
@@ -117,12 +117,12 @@ class World:
         )
         ran = Ran(done.returncode, done.stdout, done.stderr.decode("utf-8", "surrogateescape"))
         assert code is None or ran.code == code, f"modelver {words}: {ran.code}\n{ran.out}{ran.err}"
-        assert "Traceback" not in ran.err
+        assert "Traceback" not in ran.err or "--debug" in words
         return ran
 
     def json(self, *words: str | Path, code: int = 0, at: Path | None = None) -> Any:
         """The program's JSON document."""
-        return self.cli(*words, "--json", code=code, at=at).json
+        return self.cli("--json", *words, code=code, at=at).json
 
     @property
     def registry(self) -> modelver.Registry:
@@ -165,7 +165,7 @@ class World:
 
     def versions(self, count: int, model: str = "fraud", path: str = "model.bin") -> list[str]:
         """The ids of some new versions of a model, oldest first, each of bytes of its own."""
-        return [self.add(f"{model} {number}", model, path).version for number in range(1, count + 1)]
+        return [self.add(f"{model} {self._minutes + 1}", model, path).version for _ in range(count)]
 
     @property
     def home(self) -> Path:
@@ -261,13 +261,14 @@ class Worlds:
 
     def with_registry(self, top: Path) -> None:
         """After `modelver init`."""
-        self.make(top, "plain").registry.init()
+        with self.make(top, "plain").registry as registry:
+            registry.init()
 
     def fraud(self, top: Path) -> None:
         """Three versions of one model, each of bytes of its own, at 12:00, 12:01 and 12:02."""
         world = self.make(top, "registry")
         for number in (1, 2, 3):
-            world.add(f"fraud {number}", metrics={"auc": 0.8 + number / 100}, message=f"attempt {number}")
+            world.add(f"fraud {number}", metrics={"auc": (80 + number) / 100}, message=f"attempt {number}")
 
 
 _KINDS: dict[str, Callable[[Worlds, Path], None]] = {

@@ -45,7 +45,7 @@ def program(words: Sequence[str] = ()) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(with_shared_options(_program))
+    app.callback()(with_shared_options(_program, writes=True))
     for name in _meant(words):
         home = COMMANDS[name]
         function = getattr(importlib.import_module(f"modelver.cli.{home.module}"), home.function)

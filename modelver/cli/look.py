@@ -36,7 +36,7 @@ def show(context: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF
     \b
     Examples:
       modelver show fraud
-      modelver show fraud@production --json
+      modelver show fraud~1 --json
       modelver show v20240101120000_abcd1234
     """
     present(context, registry(context).show(ref))
@@ -73,7 +73,7 @@ def verify(
     \b
     Examples:
       modelver verify
-      modelver verify fraud@production --objects
+      modelver verify fraud~1 --objects
       modelver verify --repair
     """
     result = registry(context).verify(refs or (), objects=objects, repair=repair)

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from modelver.operations import results
 from modelver.operations.results import as_json, moment
 
 # What JSON leaves as it is but a terminal may act on: C1 controls, and marks that turn the writing direction.
-_UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def present(context: typer.Context, result: Any) -> None:
@@ -38,6 +38,7 @@ def present(context: typer.Context, result: Any) -> None:
         print(printable(str(result)) if sys.stdout.isatty() else result)
         return
     _SHOWN[type(result)](result, chosen)
+    sys.stdout.flush()  # so that notes come after what they belong to, also in one pipe
     if not chosen.quiet:
         for remark in getattr(result, "remarks", ()):
             print(f"note: {printable(remark)}", file=sys.stderr)
@@ -67,6 +68,14 @@ def show_error(error: ModelverError, *, with_json: bool) -> None:
         print(f"hint: {printable(hint)}", file=sys.stderr)
 
 
+def show_trace(error: BaseException) -> None:
+    """Where in modelver an error arose; its words are somebody else's, so they are made printable too."""
+    import traceback
+
+    for line in "".join(traceback.format_exception(error)).split("\n"):
+        print(printable(line), file=sys.stderr)
+
+
 def size(count: int) -> str:
     """A number of bytes as people read it, in powers of 1000.
 
@@ -84,20 +93,21 @@ def size(count: int) -> str:
 
 
 def when(value: datetime) -> str:
-    """A moment as people read it, in their own time zone."""
-    return value.replace(tzinfo=UTC).astimezone().strftime("%Y-%m-%d %H:%M")
+    """A moment as people read it, in UTC as the ids are."""
+    return value.strftime("%Y-%m-%d %H:%M")
 
 
 def _initialised(result: results.Initialised, chosen: Choices) -> None:
+    if chosen.quiet:
+        return
     if result.created:
         print(f"a registry on branch {printable(result.branch)}, in commit {(result.commit or '')[:10]}")
-        if not chosen.quiet:
-            print("next: modelver add PATH -n MODEL")
+        print("next: modelver add PATH -n MODEL")
     else:
         print(f"there is a registry already, on branch {printable(result.branch)}")
-    if not chosen.quiet:
-        for proposal in result.proposals:
-            print(f"note: {printable(proposal)}", file=sys.stderr)
+    sys.stdout.flush()
+    for proposal in result.proposals:
+        print(f"note: {printable(proposal)}", file=sys.stderr)
 
 
 def _added(result: results.Added, chosen: Choices) -> None:
@@ -105,8 +115,9 @@ def _added(result: results.Added, chosen: Choices) -> None:
         print(result.version)
         return
     print(f"{result.model} {result.version}" + ("" if result.created else "  unchanged, nothing was registered"))
-    commit = f"commit {result.commit[:10]}" if result.commit else "no commit"
-    print(f"  {printable(result.path)}  {size(result.size)}  sha256:{result.hash[:12]}…  {commit}")
+    commit = f"commit {result.commit if chosen.verbose else result.commit[:10]}" if result.commit else "no commit"
+    digest = result.hash if chosen.verbose else f"{result.hash[:12]}…"
+    print(f"  {printable(result.path)}  {size(result.size)}  sha256:{digest}  {commit}")
 
 
 def _models(result: results.ModelList, chosen: Choices) -> None:
@@ -139,9 +150,14 @@ def _versions(result: results.VersionList, chosen: Choices) -> None:
                 standing + where,
                 size(line.size),
                 metrics,
+                *([line.hash] if chosen.verbose else ()),
             )
         )
-    _table(chosen, ("version", "created", "labels", "stage", "size", "metrics"), rows)
+    _table(
+        chosen,
+        ("version", "created (UTC)", "labels", "stage", "size", "metrics", *(["sha256"] if chosen.verbose else ())),
+        rows,
+    )
     if result.total > len(result.versions) and not chosen.quiet:
         print(f"{result.total - len(result.versions)} more", file=sys.stderr)
 
@@ -172,7 +188,7 @@ def _shown(result: results.Shown, chosen: Choices) -> None:
     for name, value in lines:
         if value:
             first, *rest = printable(value).replace("\\n", "\n").split("\n")
-            print(f"{printable(name):<{width}}  {first}")
+            print(f"{printable(name):<{width}}  {first}".rstrip())
             for line in rest:
                 print(f"{'':<{width}}  {line}")
 
@@ -220,13 +236,19 @@ def _verified(result: results.Verified, chosen: Choices) -> None:
         print(printable(f"{problem.kind}: {where}: {problem.detail}" if where else f"{problem.kind}: {problem.detail}"))
     if chosen.quiet:
         return
-    counts = ", ".join(f"{number} {name}" for name, number in result.checked.items())
-    found = f"{len(result.problems)} problems" if result.problems else "no problems"
-    print(f"{counts}: {found}")
+    counts = ", ".join(_counted(number, name.removesuffix("s")) for name, number in result.checked.items())
+    print(f"{counts}: {_counted(len(result.problems), 'problem') if result.problems else 'no problems'}")
     if result.absent:
-        print(f"{result.absent} versions have bytes that are not on this machine")
+        print(f"the bytes of {_counted(result.absent, 'version')} are not on this machine")
     if result.missing_tags:
-        print(f"{len(result.missing_tags)} versions have no tag here; git fetch --tags may bring them")
+        missing = _counted(len(result.missing_tags), "version")
+        print(f"without a tag here: {missing}; a fetch may bring the tags")
+        for version in result.missing_tags if chosen.verbose else ():
+            print(f"  {version}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _table(chosen: Choices, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -28,7 +28,7 @@ def checkout(
 
     \b
     Examples:
-      modelver checkout fraud@production
+      modelver checkout fraud
       modelver checkout fraud~1 -o /tmp/before.safetensors
       modelver checkout nlp/sentiment:tokenizer.json -o tokenizer.json
     """
@@ -40,7 +40,7 @@ def cat(context: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF[
 
     \b
     Examples:
-      modelver cat fraud@production | sha256sum
+      modelver cat fraud~1 | sha256sum
       modelver cat nlp/sentiment:config.json
     """
     if choices(context).json:
@@ -50,13 +50,14 @@ def cat(context: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF[
 
 
 def path(context: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF[:PATH]", help=_REF)]) -> None:
-    """Print the absolute path of a version's bytes, verified, for reading without a copy.
+    """Print the path of a version's verified bytes.
 
-    The file is read-only and shared by all that have these bytes: never write to it.
+    The path is absolute, for reading without a copy. The file is read-only and shared by all that have these
+    bytes: never write to it.
 
     \b
     Examples:
-      modelver path fraud@production
-      serve --model "$(modelver path fraud@production)"
+      modelver path fraud
+      serve --model "$(modelver path fraud)"
     """
     present(context, registry(context).path(ref))

@@ -47,7 +47,8 @@ def run(words: Sequence[str]) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    with_json, debug = ("--json" in words), ("--debug" in words)
+    options = words[: words.index("--")] if "--" in words else words
+    with_json, debug = ("--json" in options), ("--debug" in options)
     try:
         _invoke(words)
         sys.stdout.flush()
@@ -63,15 +64,12 @@ def _run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception as error:
-        if debug:
-            raise
         failure = _bug(error)
+        failure.__cause__ = error
+    from modelver.cli.render import show_error, show_trace
+
     if debug:
-        import traceback
-
-        traceback.print_exception(failure)
-    from modelver.cli.render import show_error
-
+        show_trace(failure)
     show_error(failure, with_json=with_json)
     return failure.code
 

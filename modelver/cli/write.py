@@ -28,7 +28,7 @@ def init(context: typer.Context) -> None:
 
 def add(
     context: typer.Context,
-    path: Annotated[str, typer.Argument(help="The model's file or directory, inside the repository.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The model's file or directory, inside the repository.")],
     model: Annotated[
         str | None,
         typer.Option(

@@ -6,6 +6,7 @@ The block belongs to modelver; every byte outside of it is the user's and is kep
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -46,8 +47,17 @@ def unhidden(repository: Repository, paths: Iterable[str]) -> tuple[str, ...]:
 
 
 def hide(repository: Repository, paths: Iterable[str], *, staging: Path) -> None:
-    """Add lines to the block."""
+    """Add lines to the block; the former list stays at hand for `go_back`."""
+    with contextlib.suppress(OSError):
+        files.link_exclusive(_path(repository), staging / "exclude.previous")
     _write(repository, [*_lines(repository), *map(pattern, paths)], staging)
+
+
+def go_back(repository: Repository, *, staging: Path) -> None:
+    """Undo `hide`; this needs no room on the disk, where `show` does."""
+    previous = staging / "exclude.previous"
+    if previous.exists():
+        os.replace(previous, _path(repository))
 
 
 def show(repository: Repository, paths: Iterable[str], *, staging: Path) -> None:
@@ -77,7 +87,8 @@ def _write(repository: Repository, lines: Iterable[bytes], staging: Path) -> Non
         return
     path = _path(repository)
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.replace_file(path, new, draft=staging / "exclude")
+    aside = staging if files.same_file_system(staging, path.parent) else path.parent
+    files.replace_file(path, new, draft=aside / f"{path.name}.modelver")
 
 
 def _path(repository: Repository) -> Path:

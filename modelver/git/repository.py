@@ -246,6 +246,10 @@ class Repository:
             values.setdefault(key, []).append(value if has_value else "true")
         return Configuration(values)
 
+    def set_option(self, key: str, value: str) -> None:
+        """Add a value to a key of this repository's configuration."""
+        self.git.run("config", "--local", "--add", key, value)
+
     def identity(self, configuration: Configuration) -> Identity:
         """Who writes, as Git sees it; without a process where name and mail are set.
 
@@ -312,13 +316,17 @@ class Repository:
     def _newest(self, path: str, tip: str, *options: str) -> str | None:
         import git as gitpython
 
+        boundary = self.common_dir / "shallow"
+        cut = boundary.read_text("ascii").split() if boundary.exists() else []
         with gitpython.Repo(self.git_dir) as repo:
             repo.git.update_environment(GIT_LITERAL_PATHSPECS="1", GIT_NO_REPLACE_OBJECTS="1")
             words = ("--max-count=1", "--first-parent", "--no-show-signature", "--format=%H", *options, tip, "--", path)
             try:
-                return str(repo.git.log(*words)) or None
+                found = str(repo.git.log(*words))
             except gitpython.GitCommandError as error:
                 raise ProgramFailed(f"git log failed: {str(error.stderr).strip()}") from error
+        # At a shallow boundary a commit looks as if it had brought every file.
+        return found if found and found not in cut else None
 
     def heads(self) -> list[str]:
         """The commits checked out in all work trees of this repository."""

@@ -190,7 +190,7 @@ class _Write:
                 journal.save(self.repository, staging)
                 self._forward(snapshot, change, journal, staging)
             except BaseException as error:
-                self._restore_index(staging, journal)
+                self._restore(staging, journal)
                 settled = settle(self.repository, journal, staging, timeout=self.writer.timeout)
                 if settled.finished and not settled.lost and not isinstance(error, KeyboardInterrupt | SystemExit):
                     return Written(settled.commit, settled.tags)
@@ -319,14 +319,16 @@ class _Write:
         ]
         self.repository.transact(lines, "-m", change.message.split("\n", 1)[0])
 
-    def _restore_index(self, staging: Path, journal: Journal) -> None:
-        """Put the former index back as it was, as long as nobody else could have written it since.
+    def _restore(self, staging: Path, journal: Journal) -> None:
+        """Put the former index and list of hidden paths back, as long as nobody else could have written since.
 
         This needs no room, so it also works on a full disk; where it cannot, `settle` takes our entries out.
         """
         previous = staging / "index.previous"
-        unmoved = self.repository.commit(journal.branch) == journal.old
-        if unmoved and previous.exists() and IndexLock(self.repository.index, journal.token).is_ours():
+        if self.repository.commit(journal.branch) != journal.old:
+            return
+        exclude.go_back(self.repository, staging=staging)
+        if previous.exists() and IndexLock(self.repository.index, journal.token).is_ours():
             os.replace(previous, self.repository.index)
 
     def _may_try_again(self, snapshot: Snapshot, journal: Journal, error: ModelverError) -> bool:

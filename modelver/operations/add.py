@@ -13,12 +13,14 @@ from modelver.domain.records import Artifact, Input, Value, Version, same_conten
 from modelver.domain.text import quoted
 from modelver.errors import Conflict, UsageError
 from modelver.git import exclude
+from modelver.git.repository import FILE
 from modelver.git.transaction import Change, Snapshot, Tag, Writer, Written
+from modelver.operations import hiding
 from modelver.operations.inputs import Code, Data, Parent, edges
 from modelver.operations.results import Added
 from modelver.operations.standing import labels_of, stages_of
 from modelver.operations.values import checked_metrics, from_files
-from modelver.operations.workspace import Workspace
+from modelver.operations.workspace import Workspace, with_registry
 from modelver.records import layout, schema
 from modelver.records.config import Config
 from modelver.storage import formats
@@ -54,6 +56,7 @@ def add(workspace: Workspace, request: Request) -> Added:
     `UsageError` for words that are wrong, `Conflict` for a file that Git tracks or that changes while it is
     read; after any error the repository is as it was.
     """
+    warnings = workspace.catalog.config.warnings
     writer = workspace.writer()
     path, name = _artifact_path(workspace, request)
     remarks: list[str] = []
@@ -75,10 +78,9 @@ def add(workspace: Workspace, request: Request) -> Added:
     addition = _Addition(workspace, writer, request, model, name, draft, _artifact(path, name, stored))
     written = writer.write(addition.plan, watched=[name, layout.model_directory(model), _gitignore_path(name)])
     if written is not None:
-        workspace.note_hidden() if addition.hidden_known else workspace.hide_all()
-        remarks += written.remarks
+        remarks += [*written.remarks, *hiding.renew(workspace, added=addition.hidden_known)]
     remark = workspace.link_objects()
-    return addition.result(written, [*remarks, *([remark] if remark else []), *workspace.catalog.config.warnings])
+    return addition.result(written, [*remarks, *([remark] if remark else []), *warnings])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +109,8 @@ class _Addition:
     def plan(self, snapshot: Snapshot) -> Change | None:
         """The change from the state under the lock; None when nothing is new."""
         self._refuse_tracked(snapshot)
-        self.catalog = catalog = Catalog(snapshot.repository, snapshot.head.commit)
-        self.hidden_known = self.workspace.hidden_is_known()
+        self.catalog = catalog = with_registry(Catalog(snapshot.repository, snapshot.head.commit))
+        self.hidden_known = hiding.is_current(self.workspace)
         known = catalog.versions(self.model)
         version = self._version(_moment(self, catalog, snapshot))
         if known:
@@ -177,7 +179,9 @@ class _Addition:
         """The `.gitignore` beside the artifact, with its line, in the same commit (rule T1)."""
         path = _gitignore_path(self.name)
         entry = snapshot.repository.entry(snapshot.root, path) if snapshot.root else None
-        old = (snapshot.repository.blobs([entry], limit=2**20)[0] or b"") if entry else b""
+        old = snapshot.repository.blobs([entry], limit=2**20)[0] if entry else b""
+        if old is None or (entry is not None and entry.mode != FILE):
+            raise Conflict(f"{path} is no plain file of a size that can be extended", hint="ignore: exclude")
         line = exclude.pattern(PurePosixPath(self.name).name)
         if line in old.split(b"\n"):
             return {}

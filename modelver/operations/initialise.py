@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelver.catalog import Catalog
 from modelver.git.repository import Head, Repository
 from modelver.git.transaction import Change, Snapshot
+from modelver.operations import hiding
 from modelver.operations.proposals import proposals
 from modelver.operations.results import Initialised
 from modelver.operations.workspace import Workspace
@@ -39,16 +40,28 @@ def initialise(workspace: Workspace) -> Initialised:
     written = workspace.writer().write(plan, watched=[layout.ROOT])
     head = repository.head()
     catalog = Catalog(repository, head.commit)
-    remark = workspace.link_objects()
-    workspace.hide_all()
-    remarks = (*(written.remarks if written else ()), *((remark,) if remark else ()), *catalog.config.warnings)
+    remark = workspace.link_objects() or _fetch_refs(workspace, catalog)
+    remarks = [*(written.remarks if written else ()), *([remark] if remark else []), *hiding.renew(workspace)]
     return Initialised(
         created=written is not None,
         commit=written.commit if written else None,
         branch=catalog.config.branch or branch,
         proposals=proposals(root, catalog.config),
-        remarks=remarks,
+        remarks=(*remarks, *catalog.config.warnings),
     )
+
+
+def _fetch_refs(workspace: Workspace, catalog: Catalog) -> str | None:
+    """Where versions are kept under refs/modelver/, have Git fetch them, which it does not by itself (rule I4)."""
+    refspec = "+refs/modelver/*:refs/modelver/*"
+    remotes = [key for key in workspace.configuration.values if key.startswith("remote.") and key.endswith(".fetch")]
+    if catalog.config.tags.versions != "ref" or not remotes:
+        return None
+    key = "remote.origin.fetch" if "remote.origin.fetch" in remotes else remotes[0]
+    if refspec in workspace.configuration.values[key]:
+        return None
+    workspace.repository.set_option(key, refspec)
+    return f"`git fetch` now also brings versions from the remote: {key} = {refspec}"
 
 
 def _is_there(snapshot: Snapshot, path: str) -> bool:

@@ -50,7 +50,7 @@ def list_versions(workspace: Workspace, model: str, *, limit: int | None = None,
     here = [(version, True) for version in catalog.versions(name)]
     elsewhere = [(version, False) for version, owner in (catalog.tagged("") if every else ()) if owner == name]
     if not here and not elsewhere:
-        catalog.find(f"{name}@latest")  # raises with the nearest names
+        catalog.find(name)  # raises with the nearest names
         raise NotFound(f"{name} has no versions", hint="modelver list")
     ids = sorted([*here, *elsewhere], reverse=True)
     chosen = ids[:limit]

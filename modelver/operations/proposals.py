@@ -13,12 +13,12 @@ from modelver.records.config import Config
 
 _LIMIT = 1024 * 1024
 _EXAMPLE = "v20240101120000_abcd1234"
-_REFS = "put `tags: {versions: ref}` into .modelver/config.yaml, so that versions are no plain Git tags"
+_REFS = "commit `tags: {versions: ref}` in .modelver/config.yaml, so that versions are no plain Git tags"
 
 
 def proposals(root: Path, config: Config) -> tuple[str, ...]:
     """Sentences for people, each with what was seen and what to do about it."""
-    return (*_tag_readers(root, config), *_packers(root, config), *_images(root))
+    return (*_tag_readers(root, config), *_packers(root), *_images(root))
 
 
 def _tag_readers(root: Path, config: Config) -> Iterator[str]:
@@ -27,7 +27,7 @@ def _tag_readers(root: Path, config: Config) -> Iterator[str]:
     project = _text(root / "pyproject.toml") + _text(root / "setup.cfg") + _text(root / "setup.py")
     for tool, pattern in (("setuptools-scm", r"setuptools[-_]scm"), ("hatch-vcs", r"hatch[-_]vcs")):
         if re.search(pattern, project):
-            yield f"{tool} reads the newest tag as this package's version, and `v2024…` would be one: {_REFS}"
+            yield f"{tool} takes the newest tag for this package's version, and cannot read `v2024…`: {_REFS}"
     workflows = root / ".github" / "workflows"
     for path in sorted([*workflows.glob("*.yml"), *workflows.glob("*.yaml")]) if workflows.is_dir() else ():
         if _runs_on_version_tags(path):
@@ -68,11 +68,12 @@ def _as_regex(pattern: str) -> str:
         return r"(?!)"
 
 
-def _packers(root: Path, config: Config) -> Iterator[str]:
-    if config.ignore == "exclude" and re.search(r"\bhatchling\b", _text(root / "pyproject.toml")):
+def _packers(root: Path) -> Iterator[str]:
+    project = _text(root / "pyproject.toml")
+    if re.search(r"\bhatchling\b", project) and ".modelver" not in project:
         yield (
-            "hatchling packs what .gitignore does not name, so also artifacts: "
-            "put `ignore: gitignore` into .modelver/config.yaml"
+            "hatchling packs artifacts and objects too: write "
+            '`exclude = ["/.modelver/objects", "/path/to/model"]` under [tool.hatch.build] in pyproject.toml'
         )
 
 

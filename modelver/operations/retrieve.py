@@ -16,6 +16,7 @@ from modelver.domain.records import Version
 from modelver.domain.references import split_path
 from modelver.domain.text import quoted
 from modelver.errors import Conflict, Damaged, ModelverError, NotFound, UsageError
+from modelver.operations import hiding
 from modelver.operations.results import CheckedOut
 from modelver.operations.workspace import Workspace
 from modelver.records import layout
@@ -55,8 +56,8 @@ def checkout(workspace: Workspace, ref: str, output: str | None = None, *, force
     if workspace.repository.work_tree is not None:
         remark = workspace.link_objects()
         remarks = [remark] if remark else []
-        if not workspace.hidden_is_known():
-            workspace.hide_all()
+        if not hiding.is_current(workspace):
+            remarks += hiding.renew(workspace)
     return CheckedOut(
         model=chosen.record.model,
         version=chosen.record.version,
@@ -188,9 +189,15 @@ def _refuse_to_overwrite(workspace: Workspace, target: Path, there: str | None) 
         return
     if there is None or not _is_registered(workspace.at_head, there):
         raise Conflict(
-            f"{quoted(str(target))} holds bytes that are those of no registered version",
+            f"{quoted(_shown(workspace, target), 200)} holds bytes that are those of no registered version",
             hint=["modelver add it first, or move it away", "or --force to lose them"],
         )
+
+
+def _shown(workspace: Workspace, target: Path) -> str:
+    """A path as seen from where the person stands, as long as that is no detour."""
+    seen = os.path.relpath(target, workspace.directory)
+    return str(target) if seen.startswith("..") else seen
 
 
 def _is_registered(catalog: Catalog, digest: str) -> bool:

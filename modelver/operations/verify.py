@@ -12,6 +12,7 @@ from modelver.catalog import Catalog
 from modelver.domain import semver
 from modelver.domain.records import Artifact, StagePointer, Version
 from modelver.errors import Damaged, ModelverError, NotFound
+from modelver.operations import hiding
 from modelver.operations.results import Problem, Verified
 from modelver.operations.workspace import Workspace
 from modelver.records import layout
@@ -64,11 +65,12 @@ def verify(workspace: Workspace, refs: Sequence[str] = (), *, objects: bool = Fa
 
 def _repair(workspace: Workspace) -> Iterator[str]:
     yield from workspace.writer().recover()
+    catalog = workspace.catalog
     remark = workspace.link_objects()
     yield from [remark] if remark else ()
-    workspace.hide_all()
+    yield from hiding.renew(workspace)
     store = workspace.store
-    for version in workspace.catalog.sound_versions():
+    for version in catalog.sound_versions():
         artifact = version.artifact
         place = workspace.root / artifact.path
         with contextlib.suppress(ModelverError):

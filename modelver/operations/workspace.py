@@ -9,13 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelver import files
 from modelver.catalog import Catalog
 from modelver.domain import paths
 from modelver.domain.resolution import Resolved
 from modelver.domain.text import quoted
 from modelver.errors import NotFound, UsageError
-from modelver.git import exclude
 from modelver.git.repository import Configuration, Repository
 from modelver.records import layout
 from modelver.storage.hashing import StatCache
@@ -26,6 +24,13 @@ if TYPE_CHECKING:
 
 LOCK_TIMEOUT = 60.0
 """Seconds to wait for a lock of somebody else's, unless said otherwise."""
+
+
+def with_registry(catalog: Catalog) -> Catalog:
+    """The catalog itself; raises `NotFound` where no registry was started at its commit."""
+    if not catalog.initialised:
+        raise NotFound("this repository has no registry at HEAD", hint="modelver init")
+    return catalog
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,7 @@ class Workspace:
     @property
     def catalog(self) -> Catalog:
         """The records at `HEAD`; raises `NotFound` where no registry was started."""
-        if not self.at_head.initialised:
-            raise NotFound("this repository has no registry at HEAD", hint="modelver init")
-        return self.at_head
+        return with_registry(self.at_head)
 
     def find(self, ref: str) -> Resolved:
         """The version that a person's words mean; an id also at a commit from before `init`, by its tag (rule L1)."""
@@ -153,43 +156,6 @@ class Workspace:
             )
         paths.check_typed(inside)
         return inside
-
-    # ---- what Git must not offer ---------------------------------------------------------------------------------
-
-    def hidden_key(self) -> str:
-        """What the lines in `info/exclude` are made from: the models in the heads of all work trees."""
-        repository = self.repository
-        return " ".join(Catalog(repository, commit).models_tree for commit in repository.heads())
-
-    def hidden_is_known(self) -> bool:
-        """Whether the lines in `info/exclude` were made from the records as they are now."""
-        try:
-            return (self.repository.home / "cache" / "hidden").read_text("ascii") == self.hidden_key()
-        except (OSError, UnicodeDecodeError):
-            return False
-
-    def note_hidden(self) -> None:
-        """Remember that the lines in `info/exclude` are those of the records as they are now."""
-        folder = self.repository.home / "cache"
-        folder.mkdir(exist_ok=True)
-        draft = folder / f"hidden-{os.getpid()}"
-        draft.write_text(self.hidden_key(), "ascii")
-        os.replace(draft, folder / "hidden")
-
-    def hide_all(self) -> None:
-        """Make the lines in `info/exclude` anew from the records at the heads of all work trees (rule T1)."""
-        repository = self.repository
-        home = repository.home
-        with (
-            files.Lock(home / "lock", timeout=self.timeout, what="the registry"),
-            files.staging(home / "tmp") as staging,
-        ):
-            hidden: dict[str, None] = {}
-            for commit in repository.heads():
-                sound = Catalog(repository, commit).sound_versions()
-                hidden |= dict.fromkeys(version.artifact.path for version in sound)
-            exclude.replace(repository, hidden, staging=staging)
-            self.note_hidden()
 
     def link_objects(self) -> str | None:
         """Make `.modelver/objects` lead to the objects, for people; says what stands in its place, if anything (S1)."""

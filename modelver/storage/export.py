@@ -45,7 +45,7 @@ def opened(place: Path, digest: str) -> Iterator[int]:
 
 def missing(digest: str) -> NotFound:
     """The error for an object that is not on this machine."""
-    return NotFound(f"object {digest} is not here", hint="fetch it from a remote that has it")
+    return NotFound(f"object {digest} is not here", hint="copy it from .git/modelver/objects of a clone that has it")
 
 
 def mismatch(digest: str, found: str) -> Damaged:

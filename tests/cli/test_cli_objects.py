@@ -116,7 +116,9 @@ def link(request: pytest.FixtureRequest, fraud: World) -> Path:
 
 
 @pytest.mark.parametrize(
-    "words", [("init",), ("add", "model.bin"), ("checkout", "fraud"), ("verify", "--repair")], ids=lambda words: words[0]
+    "words",
+    [("init",), ("add", "model.bin"), ("checkout", "fraud"), ("verify", "--repair")],
+    ids=lambda words: words[0],
 )
 def test_commands_that_write_make_the_link_again(fraud: World, link: Path, words: tuple[str, ...]) -> None:
     """S1: init, add, checkout and verify --repair make it again where it is missing or leads elsewhere."""
@@ -199,7 +201,7 @@ def objects_of(registry: modelver.Registry) -> Iterator[tuple[str, str]]:
 
 
 def test_200_flipped_bits_are_all_found(stocked: World, tmp_path: Path) -> None:
-    """I1: one bit of one object turned round: `verify` says 5, `checkout` refuses and leaves no file, or the old one."""
+    """I1: one bit of one object turned round: `verify` is 5, `checkout` refuses and leaves no file, or the old one."""
     chance = random.Random(200)
     target = tmp_path / "out"
     with stocked.registry as registry:
@@ -274,7 +276,10 @@ def test_an_absent_object_is_a_problem_only_on_request(stocked: World) -> None:
     verified = stocked.json("verify")
     assert (verified["absent"], verified["problems"]) == (2, [])
     problems = stocked.json("verify", "--objects", code=1)["problems"]
-    assert [(problem["kind"], problem["path"]) for problem in problems] == [("absent", "file.bin"), ("absent", "folder")]
+    assert [(problem["kind"], problem["path"]) for problem in problems] == [
+        ("absent", "file.bin"),
+        ("absent", "folder"),
+    ]
     assert inner in problems[1]["detail"]
     assert "not here" in stocked.cli("cat", "file~1", code=3).err
     assert not stocked.registry.show("file~1").present

@@ -28,13 +28,13 @@ NAMES = [
     ("**", "anything"),
     ("a/[b]/c d/-e.bin", "a/b/c d/-e.bin"),
     ("model.bin\n", "model.bin"),
-    ('quo"te\'s.bin', "quotes.bin"),
+    ("quo\"te's.bin", "quotes.bin"),
 ]
 
 
 @pytest.mark.parametrize(("name", "neighbour"), NAMES)
 def test_any_name_is_added_hidden_and_brought_back(world: World, name: str, neighbour: str) -> None:
-    """T1, W7: whatever the path, `add` takes it, Git offers it no more but still its neighbours, `checkout` finds it."""
+    """T1, W7: whatever the path, `add` takes it, Git offers it no more but its neighbours, `checkout` finds it."""
     others = [neighbour, f"elsewhere/{name}", f"{name}x", f"x{name}"]
     for path in [name, *others]:
         world.write(path, f"bytes of {path}")
@@ -101,6 +101,22 @@ def test_ignore_gitignore_writes_the_line_into_the_same_commit(world: World) -> 
     assert "out/.gitignore" in world.git("show", "--name-only", "--format=", commit).splitlines()
     assert b"my model" not in (world / ".git/info/exclude").read_bytes()
     assert world.git("status", "--porcelain") == ""
+
+
+@pytest.mark.parametrize("kind", ["link", "large"])
+def test_a_gitignore_that_cannot_be_extended_is_left(world: World, kind: str) -> None:
+    """T1: with `ignore: gitignore` a `.gitignore` that is a link, or is huge, is exit 4 and stays as it is."""
+    world.git("config", "modelver.ignore", "gitignore")
+    if kind == "link":
+        (world / ".gitignore").symlink_to("README.md")
+    else:
+        world.write(".gitignore", "#" * 1_100_000)
+    world.git("add", ".gitignore")
+    world.git("commit", "-q", "-m", "rules")
+    world.write("model.bin", "weights")
+    before = world.everything(but=[".git/modelver"])
+    world.cli("add", "model.bin", code=4)
+    assert world.everything(but=[".git/modelver"]) == before
 
 
 # ---- where a person stands -----------------------------------------------------------------------------------
@@ -172,8 +188,9 @@ def assert_works(world: World) -> None:
 
 def test_an_unborn_branch(tmp_path: Path) -> None:
     """W7: in a repository without a commit `init` makes the first one."""
-    World(tmp_path).git("init", "-q", "new")
+    World(tmp_path).git("init", "-q", "--template=", "new")
     world = World(tmp_path / "new")
+    assert not (world / ".git/info").exists()
     assert_works(world)
     assert world.git("rev-list", "--count", "HEAD") == "2\n"
 
@@ -365,7 +382,7 @@ def test_without_an_identity_nothing_is_written(plain: World, tmp_path: Path) ->
     before = plain.everything()
     ran = plain.cli("init", code=2, env=env)
     assert ran.err.startswith("error: Git does not know who you are")
-    assert 'hint: git config --global user.email' in ran.err
+    assert "hint: git config --global user.email" in ran.err
     assert plain.everything() == before
     plain.cli("init")
     plain.write("model.bin", "weights")

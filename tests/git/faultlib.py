@@ -47,20 +47,28 @@ _TIMEOUT = 60.0
 
 @dataclass(frozen=True)
 class Command:
-    """A command that writes: its words, and which of several new record paths a tag stands for.
+    """A command that writes: its words, and which record a tag stands for.
 
     `shape` makes a path or ref comparable between two runs, where names hold a clock or chance.
     """
 
     words: tuple[str, ...]
     shape: Callable[[str], str] = str
-    owner: Callable[[str, str], bool] = lambda tag, path: True
+    owner: Callable[[str, str], bool] = lambda tag, path: Path(tag).name == Path(path).stem
 
 
 def opaque(name: str, timeout: float = 30) -> Command:
     """The stand-in for a real command."""
-    words = (sys.executable, str(HERE / "opaque_write.py"), name, ".", str(timeout))
-    return Command(words, owner=lambda tag, path: path.endswith(f"/{Path(tag).name}.yaml"))
+    return Command((sys.executable, str(HERE / "opaque_write.py"), name, ".", str(timeout)))
+
+
+def real(*words: str) -> Command:
+    """A command of modelver's own."""
+    return Command((sys.executable, "-m", "modelver", *words), shape=_without_version)
+
+
+def _without_version(name: str) -> str:
+    return re.sub(r"v\d{14}_[0-9a-f]+|/\d{6}/\d\d/", "#", name)
 
 
 @dataclass(frozen=True)
@@ -191,7 +199,7 @@ class World:
     def run(self, command: Command, *, prefix: Sequence[str] = (), **variables: str) -> Outcome:
         """Run a command, with files for its streams, so that an orphan does not keep us waiting."""
         fault = Path(variables.setdefault("FAULT_DIR", str(self.top / "fault")))
-        for name in ("count", "out", "err"):
+        for name in ("count", "out", "err", "journal"):
             (fault / name).unlink(missing_ok=True)
         with (fault / "out").open("wb") as out, (fault / "err").open("wb") as err:
             done = subprocess.run(
@@ -207,8 +215,8 @@ class World:
         return Outcome(done.returncode, (fault / "out").read_text(), (fault / "err").read_text())
 
     def journal(self) -> bool:
-        """Whether a write is under way or was cut off."""
-        return (self.git_dir / "modelver" / "journal").exists()
+        """Whether a write was cut off, or was under way when a fault struck its Git process."""
+        return (self.git_dir / "modelver" / "journal").exists() or (self.top / "fault" / "journal").exists()
 
     def wait(self) -> None:
         """Wait for orphans: they hold the lock."""
@@ -344,14 +352,16 @@ class Mine:
 
 
 def files(world: World) -> dict[str, bytes]:
-    """All files of the work tree."""
+    """All files of the work tree, and where its links lead."""
     found = {}
     for folder, names, leaves in os.walk(world.repo):
         if folder == str(world.repo):
             names.remove(".git")
-        for leaf in leaves:
-            path = Path(folder, leaf)
-            found[str(path.relative_to(world.repo))] = path.read_bytes()
+        for path in (Path(folder, name) for name in [*names, *leaves]):
+            if path.is_symlink():
+                found[str(path.relative_to(world.repo))] = b"-> " + os.fsencode(os.readlink(path))
+            elif path.is_file():
+                found[str(path.relative_to(world.repo))] = path.read_bytes()
     return found
 
 
@@ -420,6 +430,7 @@ class Judge:
     paths: Counter[str]
     tags: Counter[str]
     commits: int
+    exclude: bytes
     shape: Callable[[str], str]
     owner: Callable[[str, str], bool]
 
@@ -439,9 +450,11 @@ class Judge:
             Counter(map(shape, tree(world))),
             Counter(map(shape, tags(world))),
             commits,
+            (world.git_dir / "info" / "exclude").read_bytes(),
             shape,
-            lambda tag, path: all(command.owner(tag, path) for command in commands),
+            commands[0].owner,
         )
+        assert judge.exclude.startswith(b"# the user's\n*.log\n")
         found = judge.faults(world, start)
         assert not found, found
         return judge
@@ -473,11 +486,12 @@ class Judge:
         if dirty := world.git("diff-files", "--", ".modelver"):
             found.append(f"index differs from the work tree: {dirty}")
         there = {path: data for path, data in files(world).items() if path.startswith(".modelver/")}
+        there.pop(".modelver/objects", None)  # a link into the Git directory, which Git does not see
         if {path: _blob(data) for path, data in there.items()} != held:
             found.append(f"work tree differs from HEAD: {sorted(there)}")
-        lines = (world.git_dir / "info" / "exclude").read_text().splitlines()
-        if lines[:2] != ["# the user's", "*.log"] or lines.count("/model.bin") != 1:
-            found.append(f"exclude: {lines}")
+        exclude = (world.git_dir / "info" / "exclude").read_bytes()
+        if exclude != self.exclude:
+            found.append(f"exclude: {exclude!r}")
         return found
 
     def _tags(self, world: World) -> list[str]:
@@ -636,8 +650,10 @@ class Trial:
             outcome = strike(world, self.command, point)
             # A list that lacks its last lines looks like another state of things, which is refused too.
             codes = {4, 7} if point.mode.startswith("cut") else {7}
+            journal = world.journal()
             found = self.failed_cleanly(world, start, before, outcome, codes)
             report.points[point.mode] += 1
+            report.journals[point.mode] += journal
             report.codes[f"{point.mode} exit {outcome.code}"] += 1
             report.faults += [f"{point}\n    {fault}" for fault in found]
         return report

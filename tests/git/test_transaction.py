@@ -20,7 +20,7 @@ from modelver.git.transaction import Change, Snapshot, Tag, Writer, Written
 
 
 @pytest.fixture(autouse=True)
-def _no_world_but_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("GIT_", "MODELVER_", "XDG_")):
             monkeypatch.delenv(name)

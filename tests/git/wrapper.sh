@@ -31,6 +31,7 @@ answers) exec "$FAULT_PYTHON" -SE "$FAULT_CUTTER" record "$d/answer.$n" "$FAULT_
 esac
 
 [ "$n" = "$FAULT_PROCESS" ] || exec "$FAULT_GIT" "$@"
+[ -e "$GIT_DIR/modelver/journal" ] && : >"$d/journal"
 [ -e "$d/input" ] || : >"$d/input"
 
 case $FAULT_MODE in
@@ -46,7 +47,6 @@ before)
 	kill -9 $PPID
 	;;
 after)
-	orphan_input=$d/input
 	case " $* " in
 	*" cat-file "*) kill -9 $PPID ;;
 	*)

@@ -1,0 +1,69 @@
+"""Keep Git from offering artifacts: the lines in `info/exclude`, made from the records (rule T1)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from modelver import files
+from modelver.catalog import Catalog
+from modelver.errors import ModelverError
+from modelver.git import exclude
+from modelver.operations.workspace import Workspace
+
+
+def is_current(workspace: Workspace) -> bool:
+    """Whether the lines were made from the records as they are now."""
+    try:
+        return (workspace.repository.home / "cache" / "hidden").read_text("ascii") == _source(workspace)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def renew(workspace: Workspace, *, added: bool = False) -> list[str]:
+    """Make the lines from the records at the heads of all work trees; `added` where only their source has changed.
+
+    Comes after the work proper, so a failure is a remark and no error.
+    """
+    try:
+        if not added:
+            _make(workspace)
+        _note(workspace)
+    except (OSError, ModelverError) as error:
+        return [f"the artifacts' lines in info/exclude were not renewed: {error}"]
+    return []
+
+
+def _source(workspace: Workspace) -> str:
+    """What the lines are made from: the models in the heads of all work trees."""
+    repository = workspace.repository
+    return " ".join(Catalog(repository, commit).models_tree for commit in repository.heads())
+
+
+def _make(workspace: Workspace) -> None:
+    repository, home = workspace.repository, workspace.repository.home
+    with (
+        files.Lock(home / "lock", timeout=workspace.timeout, what="the registry"),
+        files.staging(home / "tmp") as staging,
+    ):
+        exclude.replace(repository, dict.fromkeys(_paths(workspace)), staging=staging)
+
+
+def _paths(workspace: Workspace) -> Iterator[str]:
+    for commit in workspace.repository.heads():
+        catalog = Catalog(workspace.repository, commit)
+        if catalog.initialised and catalog.config.ignore == "exclude":
+            yield from (version.artifact.path for version in catalog.sound_versions())
+
+
+def _note(workspace: Workspace) -> None:
+    """Remember what the lines were made from."""
+    folder = workspace.repository.home / "cache"
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"hidden-{os.getpid()}"
+    try:
+        draft.write_text(_source(workspace), "ascii")
+        os.replace(draft, folder / "hidden")
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
