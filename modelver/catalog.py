@@ -1,8 +1,8 @@
 """All records of one commit, by reference (rules L1, B4).
 
-A catalog reads Git trees and blobs, never the work tree, and keeps nothing on disk: what it has read is
-kept by object id for as long as the process runs. A record that is malformed raises where it is needed;
-`verify` looks at all of them.
+A catalog reads Git trees and blobs, never the work tree. What it has read is kept by object id while the
+process runs, and parsed version records beyond that, in a cache that anybody may delete. A record that is
+malformed raises where it is needed; `verify` looks at all of them.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Catalog:
 
     def models(self) -> list[str]:
         """The names of the models that have a version here, sorted."""
-        return sorted(model for model, kinds in self._models.items() if "versions" in kinds)
+        return sorted(model for model in self._models if self._version_entries(model))
 
     def versions(self, model: str) -> list[str]:
         """The ids of a model's versions, oldest first."""
@@ -327,7 +327,11 @@ class Catalog:
 
     def holders(self, version: str) -> list[str]:
         """The models that have a version of this id here: one, unless a merge brought an id twice."""
-        return [model for model in self.models() if version in self._version_entries(model)]
+        root = self._root.get("models")
+        if root is None:
+            return []
+        paths = {model: layout.version_path(model, version).removeprefix(f"{layout.MODELS}/") for model in self._models}
+        return sorted(model for model, path in paths.items() if self.repository.entry(root.oid, path))
 
     # ---- tags --------------------------------------------------------------------------------------------------
 

@@ -92,7 +92,7 @@ class World:
             check=False,
         )
         out, err = (stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr))
-        assert done.returncode == code, f"git {words}: {done.returncode}\n{out}{err}"
+        assert done.returncode == code, shown(f"git {words}: {done.returncode}\n{out}{err}")
         return out
 
     def cli(
@@ -116,7 +116,7 @@ class World:
             check=False,
         )
         ran = Ran(done.returncode, done.stdout, done.stderr.decode("utf-8", "surrogateescape"))
-        assert code is None or ran.code == code, f"modelver {words}: {ran.code}\n{ran.out}{ran.err}"
+        assert code is None or ran.code == code, shown(f"modelver {words}: {ran.code}\n{ran.out}{ran.err}")
         assert "Traceback" not in ran.err or "--debug" in words
         return ran
 
@@ -190,6 +190,11 @@ class World:
         assert self.git("diff-files", "--", ".modelver") == ""
         common = self.home.parent
         assert not [*common.rglob("*.lock"), *self.home.glob("journal*"), *self.home.glob("tmp/*")]
+
+
+def shown(text: str) -> str:
+    """What a failure says; with half a character in it the report could not be sent from process to process."""
+    return text[:4000].encode("utf-8", "backslashreplace").decode()
 
 
 def program() -> list[str]:

@@ -35,7 +35,10 @@ def present(context: typer.Context, result: Any) -> None:
         print(as_text(document))
         return
     if isinstance(result, Path):
-        print(printable(str(result)) if sys.stdout.isatty() else result)
+        if sys.stdout.isatty():
+            print(printable(str(result)))
+        else:  # byte for byte, since a program opens it
+            sys.stdout.buffer.write(os.fsencode(result) + b"\n")
         return
     _SHOWN[type(result)](result, chosen)
     sys.stdout.flush()  # so that notes come after what they belong to, also in one pipe
@@ -187,7 +190,7 @@ def _shown(result: results.Shown, chosen: Choices) -> None:
     width = max(len(printable(name)) for name, _ in lines)
     for name, value in lines:
         if value:
-            first, *rest = printable(value).replace("\\n", "\n").split("\n")
+            first, *rest = map(printable, value.split("\n"))
             print(f"{printable(name):<{width}}  {first}".rstrip())
             for line in rest:
                 print(f"{'':<{width}}  {line}")

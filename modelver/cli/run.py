@@ -8,11 +8,12 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from types import FrameType
+from typing import TextIO
 
 import typer
 
 from modelver.cli.app import program
-from modelver.errors import INTERRUPTED, ModelverError, UsageError
+from modelver.errors import INTERRUPTED, ModelverError, ProgramFailed, UsageError
 
 # Typer carries its own copy of Click or uses the real one, depending on its release.
 _TyperError: type[Exception] = typer.BadParameter.__mro__[2]
@@ -29,6 +30,7 @@ class _Ended(BaseException):
 
 def run(words: Sequence[str]) -> int:
     """Run one command line; returns the exit code."""
+    sys.stdout, sys.stderr = sys.stdout or _nowhere(), sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         # A name that this terminal cannot show is shown escaped, not a crash.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
@@ -63,6 +65,11 @@ def _run(words: Sequence[str]) -> int:
         failure = _usage_error(error)
     except BrokenPipeError:
         raise
+    except OSError as error:
+        # The registry lets none out, so it was the output that could not be written.
+        failure = ProgramFailed(f"cannot write the output: {error.strerror}")
+        failure.__cause__ = error
+        sys.stdout = _nowhere()
     except Exception as error:
         failure = _bug(error)
         failure.__cause__ = error
@@ -72,6 +79,10 @@ def _run(words: Sequence[str]) -> int:
         show_trace(failure)
     show_error(failure, with_json=with_json)
     return failure.code
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w")
 
 
 def _invoke(words: Sequence[str]) -> None:

@@ -95,8 +95,6 @@ def registry(context: typer.Context) -> Registry:
     """The registry of the directory that the command acts in."""
     chosen = choices(context)
     directory = Path(chosen.directory or ".")
-    if not directory.is_dir():
-        raise UsageError(f"-C: there is no directory {chosen.directory!r}")
     settings = {"lock-timeout": chosen.lock_timeout} if chosen.lock_timeout is not None else {}
     opened = Registry(directory, {**environment(), **settings})
     context.call_on_close(opened.close)
@@ -121,4 +119,4 @@ def moment(text: str | None) -> datetime | None:
         value = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"--time: {text!r} is no moment in ISO 8601", hint="--time 2024-01-31T12:00:00Z") from error
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)

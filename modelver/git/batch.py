@@ -7,7 +7,10 @@ killed half-way has been seen to give a short tree, and what is built on that lo
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
+import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +19,8 @@ from modelver.git.process import Git
 
 # Requests in flight: their names and the headers that come back fit the pipes' buffers.
 _BATCH = 200
+
+_CONVERSATIONS: weakref.WeakSet[Batch] = weakref.WeakSet()
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,17 @@ def object_id(algorithm: str, type: str, data: bytes) -> str:
 
 
 class Batch:
-    """Reads objects through one `git cat-file` process, started at the first question."""
+    """Reads objects through one `git cat-file` process, started at the first question.
+
+    Threads take turns; after a fork the child has a conversation of its own.
+    """
 
     def __init__(self, git: Git, algorithm: str) -> None:
         self._git = git
         self._algorithm = algorithm
         self._process: subprocess.Popen[bytes] | None = None
+        self._turn = threading.Lock()
+        _CONVERSATIONS.add(self)
 
     def headers(self, names: Sequence[str]) -> list[Header | None]:
         """Id, type and size of each named object, None for one that is not there."""
@@ -63,6 +73,28 @@ class Batch:
 
     def close(self) -> None:
         """End the process."""
+        with self._turn:
+            self._end()
+
+    def close_quietly(self) -> None:
+        """End the process, also when its pipes are broken."""
+        with self._turn:
+            self._end_quietly()
+
+    def leave_to_parent(self) -> None:
+        """After a fork: let the parent's process go, so that it can end, and start another at the next question."""
+        process, self._process = self._process, None
+        self._turn = threading.Lock()
+        if process is None:
+            return
+        process.returncode = 0  # it is no child of ours, so there is nothing to wait for
+        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        for stream in (process.stdin, process.stdout):
+            assert stream is not None
+            os.dup2(nothing, stream.fileno(), inheritable=False)
+        os.close(nothing)
+
+    def _end(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             assert process.stdin is not None
@@ -77,6 +109,10 @@ class Batch:
             yield from self._exchange(verb, part)
 
     def _exchange(self, verb: str, names: Sequence[str]) -> list[tuple[Header | None, bytes]]:
+        with self._turn:
+            return self._ask_and_read(verb, names)
+
+    def _ask_and_read(self, verb: str, names: Sequence[str]) -> list[tuple[Header | None, bytes]]:
         if self._process is None:
             self._process = self._git.start("cat-file", "--batch-command")
         process = self._process
@@ -88,16 +124,15 @@ class Batch:
         except BaseException as error:
             # The conversation is out of step now; the next question starts a new one.
             process.kill()
-            self.close_quietly()
+            self._end_quietly()
             if isinstance(error, OSError):
                 raise ProgramFailed("git cat-file ended early", hint="run the same command again") from error
             raise
 
-    def close_quietly(self) -> None:
-        """End the process, also when its pipes are broken."""
+    def _end_quietly(self) -> None:
         process = self._process
         try:
-            self.close()
+            self._end()
         except OSError:
             assert process is not None
             process.wait()
@@ -117,3 +152,11 @@ class Batch:
         if len(data) != header.size + 1:
             raise ProgramFailed(f"git cat-file cut {name} short", hint="run the same command again")
         return header, data[:-1]
+
+
+def _after_fork() -> None:
+    for batch in list(_CONVERSATIONS):
+        batch.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -73,6 +74,12 @@ def replace(repository: Repository, paths: Iterable[str], *, staging: Path) -> N
     _write(repository, map(pattern, [_OBJECTS, *paths]), staging)
 
 
+def sweep(repository: Repository) -> None:
+    """Remove the draft that a kill left beside the list, where that lies on another file system."""
+    path = _path(repository)
+    path.with_name(f"{path.name}.modelver").unlink(missing_ok=True)
+
+
 def _lines(repository: Repository) -> list[bytes]:
     return _split(_content(repository))[1]
 
@@ -88,7 +95,13 @@ def _write(repository: Repository, lines: Iterable[bytes], staging: Path) -> Non
     path = _path(repository)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = staging if files.same_file_system(staging, path.parent) else path.parent
-    files.replace_file(path, new, draft=aside / f"{path.name}.modelver")
+    draft = aside / f"{path.name}.modelver"
+    draft.unlink(missing_ok=True)
+    files.write_file(draft, new)
+    with contextlib.suppress(FileNotFoundError):
+        draft.chmod(stat.S_IMODE(path.stat().st_mode))
+    os.replace(draft, path)
+    files.flush_directory(path.parent)
 
 
 def _path(repository: Repository) -> Path:

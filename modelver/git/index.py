@@ -59,7 +59,8 @@ def _check_filters(repository: Repository, paths: Sequence[str]) -> None:
     if not attributes.exists() or not attributes.read_bytes().strip():
         return
     draft = Draft(repository.algorithm)
-    for path, (_, oid, _) in repository.indexed(*paths).items():
+    records = [path for path in paths if path.startswith(".modelver/")]
+    for path, (_, oid, _) in repository.indexed(*records).items():
         assert repository.work_tree is not None
         if draft.add("blob", (repository.work_tree / path).read_bytes()) != oid:
             raise Conflict(

@@ -54,8 +54,15 @@ class Answer:
     @property
     def words(self) -> str:
         """Git's own explanation in one line."""
-        lines = self.err.decode("utf-8", "replace").strip().splitlines()
-        return "; ".join(line.strip() for line in lines[:6]) or f"exit code {self.code}"
+        lines = [line.strip() for line in self.err.decode("utf-8", "replace").splitlines() if line.strip()]
+        return "; ".join(lines[:6]) or f"exit code {self.code}"
+
+    @property
+    def reason(self) -> str:
+        """The line in which Git says why it gave up, without its advice."""
+        lines = self.err.decode("utf-8", "replace").splitlines()
+        fatal = [line.removeprefix("fatal: ").strip() for line in lines if line.startswith("fatal: ")]
+        return fatal[-1] if fatal else self.words
 
 
 @dataclass(frozen=True)
@@ -63,14 +70,13 @@ class Git:
     """Starts Git processes in one directory with one environment.
 
     `variables` are added to the chosen environment, `descriptors` are inherited by every process,
-    `settings` are configuration that holds for these processes only, `hooks` lets the user's hooks run.
+    `settings` are configuration that holds for these processes only.
     """
 
     directory: Path
     variables: Mapping[str, str] = field(default_factory=dict)
     descriptors: tuple[int, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
-    hooks: bool = False
 
     def run(
         self,
@@ -104,13 +110,13 @@ class Git:
         self, *words: str | bytes, variables: Mapping[str, str] | None = None, err: int = subprocess.DEVNULL
     ) -> subprocess.Popen[bytes]:
         """Start a Git process with pipes on its input and output."""
-        settings = {**({} if self.hooks else _NO_HOOKS), **self.settings, **_SETTINGS}
+        settings = {**_NO_HOOKS, **self.settings, **_SETTINGS}
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         try:
             return subprocess.Popen(
                 ["git", *options, *words],
                 cwd=self.directory,
-                env=_environment() | dict(self.variables) | dict(variables or {}),
+                env=self.environment() | dict(variables or {}),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=err,
@@ -120,6 +126,28 @@ class Git:
             if not self.directory.is_dir():
                 raise ProgramFailed(f"there is no directory {self.directory}") from error
             raise ProgramFailed("git is not installed, or not on PATH", hint="install Git 2.36 or later") from error
+
+    def environment(self) -> dict[str, str]:
+        """The environment of every Git process."""
+        return _environment() | dict(self.variables)
+
+    def run_hook(self, name: str, *words: str, variables: Mapping[str, str], errors: Path) -> Answer:
+        """Run one of the user's hooks if there is one, as Git would: in his environment, and to its end.
+
+        It inherits neither the lock nor a pipe, so that what it starts in the background keeps nobody
+        waiting; what it prints goes to the file `errors`.
+        """
+        with errors.open("wb") as stream:
+            done = subprocess.run(
+                ["git", "hook", "run", "--ignore-missing", name, *words],
+                cwd=self.directory,
+                env=dict(os.environ) | dict(self.variables) | dict(variables),
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                check=False,
+            )
+        return Answer(done.returncode, b"", errors.read_bytes())
 
     @staticmethod
     def cut_short(words: Iterable[str | bytes]) -> ProgramFailed:

@@ -43,6 +43,9 @@ def settle(repository: Repository, journal: Journal, staging: Path, *, timeout: 
     here = journal.place(repository)
     view = here or repository
     clear_ref_locks(_wanted(view, journal))
+    exclude.sweep(repository)
+    if here is not None:
+        worktree.sweep(here, journal.files, journal.token)
     lock = IndexLock(view.index, journal.token)
     # The user may have gone to another branch with our records in the index, and committed them there.
     for branch in dict.fromkeys([journal.branch, view.head().ref]):
@@ -150,7 +153,7 @@ def _undo(
     # Without a trace of ours no lock is needed, and none is to be had on a full disk.
     if here is not None and (lock.is_ours() or _shows(here, journal.files)):
         lock.take(staging / "lock", timeout=timeout)
-        worktree.take_back(here, journal.files, staging)
+        worktree.take_back(here, journal.files, staging, journal.token)
         _take_out_entries(here, journal.files, staging)
 
 
@@ -158,7 +161,7 @@ def _shows(repository: Repository, changed: tuple[RecordFile, ...]) -> bool:
     """Whether the work tree or the index has any of our files."""
     entries = repository.indexed(*(file.path for file in changed))
     mine = [file for file in changed if file.new != file.old]
-    placed = (file for file in mine if not file.outside and worktree.blob(repository, file.path) == file.new)
+    placed = (file for file in mine if not file.outside and worktree.holds(repository, file.path, file.new))
     return any(_id(entries.get(file.path)) == file.new for file in mine) or any(placed)
 
 
@@ -182,7 +185,7 @@ def _take_out_entries(repository: Repository, changed: tuple[RecordFile, ...], s
 
 
 def _is_former(repository: Repository, file: RecordFile) -> bool:
-    return worktree.blob(repository, file.path) == file.old
+    return worktree.holds(repository, file.path, file.old)
 
 
 def _id(entry: tuple[str, str, int] | None) -> str | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from modelver.errors import Conflict, Damaged, NotFound, ProgramFailed, UsageError
 from modelver.git.batch import Batch, object_id
@@ -16,6 +18,7 @@ from modelver.git.process import LAST_SETTING, Git
 
 DIRECTORY = "40000"
 FILE = "100644"
+_GITLINK = "160000"
 
 _UNDER_WAY = {
     "rebase-merge": "a rebase",
@@ -269,7 +272,7 @@ class Repository:
         answer = self.git.run("var", f"{upper}_IDENT", accept=(0, 128))
         if answer.code:
             raise UsageError(
-                f"Git does not know who you are ({answer.words.splitlines()[0]})",
+                f"Git does not know who you are ({answer.reason})",
                 hint=['git config --global user.name "Your Name"', "git config --global user.email you@example.com"],
             )
         return answer.out.decode("utf-8", "surrogateescape").strip()
@@ -283,12 +286,53 @@ class Repository:
 
     def refuse_under_way(self) -> None:
         """Raise `Conflict` during an operation of Git's whose abort would lose a commit made meanwhile (W7)."""
+        self.refuse_foreign_index()
         for name, words in _UNDER_WAY.items():
             if (self.git_dir / name).exists():
                 raise Conflict(
                     f"{words} is in progress, and aborting it would lose what is recorded now",
                     hint="finish it or abort it, as `git status` says, then run the command again",
                 )
+
+    def refuse_foreign_index(self) -> None:
+        """Raise `Conflict` below a hook of a `git commit` that has an index of its own.
+
+        `git commit -a` and `git commit PATH` fill a new index and rename it over the old one at their end, so
+        our entries would be gone then, and the user's next commit would drop the records.
+        """
+        if self.index.name.endswith(".lock"):
+            raise Conflict(
+                f"a `git commit` is under way (GIT_INDEX_FILE is {self.index}), "
+                "and what is written now would be lost with it",
+                hint="run it before or after the commit, or from the hook post-commit",
+            )
+
+    def make_home(self) -> None:
+        """Make modelver's directory, with the rights of a Git directory that a group shares."""
+        status = self.common_dir.stat()
+        shared = status.st_mode & stat.S_ISGID and status.st_mode & stat.S_IWGRP
+        with contextlib.suppress(FileExistsError):
+            self.home.mkdir()
+            if shared:
+                self.home.chmod(stat.S_IMODE(self.home.stat().st_mode) | status.st_mode & (stat.S_IRWXG | stat.S_ISGID))
+
+    def submodule_of(self, path: str, root: str | None) -> str | None:
+        """The submodule or other repository that `path` lies in, None where it is this repository's own.
+
+        It is looked for in the tree `root` and in the work tree; no process.
+        """
+        assert self.work_tree is not None
+        for parent in list(reversed(PurePosixPath(path).parents))[1:]:
+            entry = self.entry(root, str(parent)) if root else None
+            if (entry and entry.mode == _GITLINK) or os.path.lexists(self.work_tree / parent / ".git"):
+                return str(parent)
+        return None
+
+    def ignored(self, path: str) -> bool:
+        """Whether Git's lists of ignored files name a path of the work tree, tracked or not; one process."""
+        # This command knows no literal pathspecs; behind `./` no letter has a meaning to it.
+        words = ("check-ignore", "-q", "--no-index", "--", f"./{path}")
+        return self.git.run(*words, accept=(0, 1), variables={"GIT_LITERAL_PATHSPECS": "0"}).code == 0
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """Whether the history of `newer` contains `older`."""
@@ -316,16 +360,16 @@ class Repository:
     def _newest(self, path: str, tip: str, *options: str) -> str | None:
         import git as gitpython
 
-        boundary = self.common_dir / "shallow"
-        cut = boundary.read_text("ascii").split() if boundary.exists() else []
+        words = ("--max-count=1", "--first-parent", "--no-show-signature", "--no-follow", "--root", "--format=%H")
         with gitpython.Repo(self.git_dir) as repo:
-            repo.git.update_environment(GIT_LITERAL_PATHSPECS="1", GIT_NO_REPLACE_OBJECTS="1")
-            words = ("--max-count=1", "--first-parent", "--no-show-signature", "--format=%H", *options, tip, "--", path)
+            repo.git.update_environment(**self.git.environment())
             try:
-                found = str(repo.git.log(*words))
+                found = str(repo.git.log(*words, *options, tip, "--", path))
             except gitpython.GitCommandError as error:
                 raise ProgramFailed(f"git log failed: {str(error.stderr).strip()}") from error
         # At a shallow boundary a commit looks as if it had brought every file.
+        boundary = self.common_dir / "shallow"
+        cut = boundary.read_text("ascii").split() if boundary.exists() else []
         return found if found and found not in cut else None
 
     def heads(self) -> list[str]:

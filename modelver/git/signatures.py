@@ -45,7 +45,7 @@ def sign_tag(
         repository.git, directory=scratch, variables=variables | _person("COMMITTER", tagger), settings=settings
     )
     text = f"{message.rstrip()}\n".encode("utf-8", "surrogateescape")
-    git.run("tag", "-s", "--cleanup=verbatim", "-F", "-", "--end-of-options", name, target, input=text)
+    git.run("tag", "-s", "-f", "--cleanup=verbatim", "-F", "-", "--end-of-options", name, target, input=text)
     return (scratch / "refs" / "tags" / name).read_text("ascii").strip()
 
 

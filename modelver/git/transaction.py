@@ -96,7 +96,10 @@ class Writer:
         """
         if self.repository.work_tree is None:
             raise UsageError("this repository has no work tree, so it can only be read", hint="git worktree add PATH")
+        self.repository.refuse_foreign_index()
         home = self.repository.home
+        with files.disk_errors("write to the repository"):
+            self.repository.make_home()
         with (
             files.disk_errors("write to the repository"),
             files.Lock(home / "lock", timeout=self.timeout, what="the registry") as lock,
@@ -108,6 +111,7 @@ class Writer:
         home = self.repository.home
         if Journal.load(self.repository) is None:
             return []
+        self.repository.refuse_foreign_index()
         with (
             files.disk_errors("finish the write that was cut off"),
             files.Lock(home / "lock", timeout=self.timeout, what="the registry") as lock,
@@ -188,8 +192,9 @@ class _Write:
             journal = self._prepare(snapshot, change, staging)
             try:
                 journal.save(self.repository, staging)
-                self._forward(snapshot, change, journal, staging)
+                journal = self._forward(snapshot, change, journal, staging)
             except BaseException as error:
+                journal = Journal.load(self.repository) or journal
                 self._restore(staging, journal)
                 settled = settle(self.repository, journal, staging, timeout=self.writer.timeout)
                 if settled.finished and not settled.lost and not isinstance(error, KeyboardInterrupt | SystemExit):
@@ -203,15 +208,30 @@ class _Write:
 
     def _prepare(self, snapshot: Snapshot, change: Change, staging: Path) -> Journal:
         """Make all objects; nothing points at them yet."""
-        repository, identity = self.repository, self.writer.identity
+        repository = self.repository
         draft = Draft(repository.algorithm)
         tree = graft(repository, draft, snapshot.root, change.files)
         outside = self._outside(change, staging)
-        if change.hooks:
-            change = dataclasses.replace(change, message=self._message_by_hook(change.message, staging))
         records = tuple(self._record(snapshot, draft, path, data, outside) for path, data in change.files.items())
         worktree.refuse_obstacles(repository, records)
-        parent = snapshot.head.commit
+        journal = Journal(
+            token=secrets.token_hex(16),
+            git_dir=os.path.relpath(repository.git_dir, repository.common_dir),
+            work_tree=os.path.relpath(repository.work_tree or repository.git_dir, repository.common_dir),
+            index=os.path.relpath(repository.index, repository.git_dir),
+            branch=snapshot.head.ref,
+            old=snapshot.head.commit,
+            commit="",
+            files=records,
+            tags=(),
+            hidden=self._newly_hidden(change),
+            signed=self.writer.configuration.flag("tag.gpgsign"),
+        )
+        return self._committed(journal, draft, tree, change, staging)
+
+    def _committed(self, journal: Journal, draft: Draft, tree: str, change: Change, staging: Path) -> Journal:
+        """Make the commit and the tags; all that is in the draft goes to Git."""
+        repository, identity, parent = self.repository, self.writer.identity, journal.old
         if self.writer.configuration.flag("commit.gpgsign"):
             repository.git.run("unpack-objects", "-q", input=draft.pack())
             draft.objects.clear()
@@ -219,26 +239,13 @@ class _Write:
         else:
             body = commit_body(tree, parent, identity.author, identity.committer, change.message)
             commit = draft.add("commit", body)
-        signed = self.writer.configuration.flag("tag.gpgsign")
-        if signed and draft.objects:
+        if journal.signed and draft.objects:
             repository.git.run("unpack-objects", "-q", input=draft.pack())
             draft.objects.clear()
-        tags = tuple(self._tag(tag, commit, draft, staging, signed) for tag in change.tags)
+        tags = tuple(self._tag(tag, commit, draft, staging, journal.signed) for tag in change.tags)
         if draft.objects:
             repository.git.run("unpack-objects", "-q", input=draft.pack())
-        return Journal(
-            token=secrets.token_hex(16),
-            git_dir=os.path.relpath(repository.git_dir, repository.common_dir),
-            work_tree=os.path.relpath(repository.work_tree or repository.git_dir, repository.common_dir),
-            index=os.path.relpath(repository.index, repository.git_dir),
-            branch=snapshot.head.ref,
-            old=parent,
-            commit=commit,
-            files=records,
-            tags=tags,
-            hidden=self._newly_hidden(change),
-            signed=signed,
-        )
+        return dataclasses.replace(journal, commit=commit, tags=tags)
 
     def _outside(self, change: Change, staging: Path) -> set[str]:
         if not self.writer.configuration.flag("core.sparsecheckout"):
@@ -274,14 +281,14 @@ class _Write:
     def _newly_hidden(self, change: Change) -> tuple[str, ...]:
         return exclude.unhidden(self.repository, change.hidden)
 
-    def _forward(self, snapshot: Snapshot, change: Change, journal: Journal, staging: Path) -> None:
-        """W3 and W4: the work tree, then the index, then the branch and the tags."""
+    def _forward(self, snapshot: Snapshot, change: Change, journal: Journal, staging: Path) -> Journal:
+        """W3 and W4: the work tree, then the index, then the branch and the tags; the journal of what was made."""
         repository = self.repository
         IndexLock(repository.index, journal.token).take(staging / "lock", timeout=self.writer.timeout)
         if repository.head().ref != snapshot.head.ref:
             raise Conflict("another branch was checked out meanwhile", hint="run the same command again")
         inside = {file.path: change.files[file.path] for file in journal.files if not file.outside}
-        worktree.place(repository, inside, staging)
+        worktree.place(repository, inside, staging, journal.token)
         if journal.hidden:
             exclude.hide(repository, journal.hidden, staging=staging)
         index.rewrite(
@@ -291,20 +298,29 @@ class _Write:
             outside={file.path: file.new for file in journal.files if file.outside},
         )
         if change.hooks:
-            self._run_hook("pre-commit", variables={"GIT_INDEX_FILE": str(staging / "new-index")})
+            journal = self._through_hooks(journal, change, staging)
         index.publish(repository, staging / "new-index", staging / "index.previous")
         self._move_refs(journal, change)
+        return journal
 
-    def _message_by_hook(self, message: str, staging: Path) -> str:
-        path = staging / "message"
-        files.write_file(path, f"{message.rstrip()}\n".encode("utf-8", "surrogateescape"))
-        self._run_hook("commit-msg", "--", str(path))
-        return path.read_text("utf-8", "surrogateescape")
+    def _through_hooks(self, journal: Journal, change: Change, staging: Path) -> Journal:
+        """Run the hooks in Git's order; where `commit-msg` changes the message, the commit is made again with it."""
+        self._run_hook("pre-commit", staging=staging)
+        path, old = staging / "message", f"{change.message.rstrip()}\n".encode("utf-8", "surrogateescape")
+        files.write_file(path, old)
+        self._run_hook("commit-msg", "--", str(path), staging=staging)
+        new = path.read_bytes()
+        if new == old:
+            return journal
+        change = dataclasses.replace(change, message=new.decode("utf-8", "surrogateescape"))
+        tree, draft = self.repository.root(journal.commit), Draft(self.repository.algorithm)
+        journal = self._committed(journal, draft, tree, change, staging)
+        journal.save(self.repository, staging)
+        return journal
 
-    def _run_hook(self, name: str, *words: str, variables: Mapping[str, str] | None = None) -> None:
-        git = dataclasses.replace(self.repository.git, hooks=True)
-        variables = {**git.variables, **(variables or {})}
-        answer = git.run("hook", "run", "--ignore-missing", name, *words, variables=variables, accept=range(256))
+    def _run_hook(self, name: str, *words: str, staging: Path) -> None:
+        variables = {"GIT_INDEX_FILE": str(staging / "new-index")}
+        answer = self.repository.git.run_hook(name, *words, variables=variables, errors=staging / "hook-output")
         if answer.code:
             raise ProgramFailed(
                 f"the hook {name} refused the commit: {answer.words}",

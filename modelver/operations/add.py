@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from modelver.catalog import Catalog
 from modelver.domain import names
 from modelver.domain.records import Artifact, Input, Value, Version, same_content
 from modelver.domain.text import quoted
-from modelver.errors import Conflict, UsageError
+from modelver.errors import Conflict, Damaged, UsageError
 from modelver.git import exclude
 from modelver.git.repository import FILE
 from modelver.git.transaction import Change, Snapshot, Tag, Writer, Written
@@ -19,7 +20,7 @@ from modelver.operations import hiding
 from modelver.operations.inputs import Code, Data, Parent, edges
 from modelver.operations.results import Added
 from modelver.operations.standing import labels_of, stages_of
-from modelver.operations.values import checked_metrics, from_files
+from modelver.operations.values import checked_metrics, checked_text, from_files, plain_mapping
 from modelver.operations.workspace import Workspace, with_registry
 from modelver.records import layout, schema
 from modelver.records.config import Config
@@ -59,12 +60,14 @@ def add(workspace: Workspace, request: Request) -> Added:
     warnings = workspace.catalog.config.warnings
     writer = workspace.writer()
     path, name = _artifact_path(workspace, request)
+    checked_text(request.message, "message")
+    _check_time(request.time)
     remarks: list[str] = []
     model = _model(workspace, request, name, remarks)
     draft = _Draft(
         metrics=checked_metrics({**from_files(workspace, request.metrics_files, "--metrics"), **request.metrics}),
-        params={**from_files(workspace, request.params_files, "--params"), **request.params},
-        meta=dict(request.meta),
+        params=plain_mapping({**from_files(workspace, request.params_files, "--params"), **request.params}, "param"),
+        meta=plain_mapping(request.meta, "meta"),
         inputs=edges(workspace, request.inputs),
     )
     stored = workspace.store.put(
@@ -79,6 +82,9 @@ def add(workspace: Workspace, request: Request) -> Added:
     written = writer.write(addition.plan, watched=[name, layout.model_directory(model), _gitignore_path(name)])
     if written is not None:
         remarks += [*written.remarks, *hiding.renew(workspace, added=addition.hidden_known)]
+        remarks += hiding.offered(workspace, name)
+        if addition.detached:
+            remarks.append("HEAD is detached, so no branch has this version; its tag keeps it")
     remark = workspace.link_objects()
     return addition.result(written, [*remarks, *([remark] if remark else []), *warnings])
 
@@ -105,10 +111,12 @@ class _Addition:
     version: Version | None = None
     catalog: Catalog | None = None
     hidden_known: bool = False
+    detached: bool = False
 
     def plan(self, snapshot: Snapshot) -> Change | None:
         """The change from the state under the lock; None when nothing is new."""
         self._refuse_tracked(snapshot)
+        self.detached = snapshot.head.ref == "HEAD"
         self.catalog = catalog = with_registry(Catalog(snapshot.repository, snapshot.head.commit))
         self.hidden_known = hiding.is_current(self.workspace)
         known = catalog.versions(self.model)
@@ -149,7 +157,7 @@ class _Addition:
             version=names.version_id(moment, self.artifact.digest),
             created_at=moment,
             created_by=self.writer.identity.name,
-            message=self.request.message.strip(),
+            message=checked_text(self.request.message, "message"),
             artifact=self.artifact,
             metrics=draft.metrics,
             params=draft.params,
@@ -225,14 +233,22 @@ def commit_message(subject: str, message: str, trailers: Sequence[str], last: st
 
 def _artifact_path(workspace: Workspace, request: Request) -> tuple[Path, str]:
     path = workspace.typed(request.path)
-    if not path.exists() and not path.is_symlink():
+    if not os.path.lexists(path):
         raise UsageError(f"{quoted(request.path)} is not there", hint="modelver add PATH    a file or a directory")
     if path.is_symlink() and not request.follow_symlinks:
         raise UsageError(
             f"{quoted(request.path)} is a symbolic link",
             hint="give the path that it leads to, or --follow-symlinks to store what is there under this name",
         )
-    return path, workspace.inside(path, request.path)
+    name = workspace.inside(path, request.path)
+    head = workspace.at_head.commit
+    other = workspace.repository.submodule_of(name, workspace.repository.root(head) if head else None)
+    if other is not None:
+        raise UsageError(
+            f"{quoted(request.path)} lies in another Git repository, {quoted(other)}",
+            hint=f"modelver add -C {_shell(other)} …",
+        )
+    return path, name
 
 
 def _model(workspace: Workspace, request: Request, name: str, remarks: list[str]) -> str:
@@ -243,9 +259,7 @@ def _model(workspace: Workspace, request: Request, name: str, remarks: list[str]
             remarks.append(f"names are lower case: {quoted(request.model)} is {model}")
         return model
     catalog = workspace.catalog
-    known = [
-        each for each in catalog.models() if catalog.records(each, catalog.versions(each)[-1:])[0].artifact.path == name
-    ]
+    known = [each for each in catalog.models() if _newest_path(catalog, each) == name]
     if len(known) == 1:
         return known[0]
     stem = names.fold(PurePosixPath(name).stem)
@@ -255,6 +269,20 @@ def _model(workspace: Workspace, request: Request, name: str, remarks: list[str]
         raise UsageError(f"which model is {quoted(name)} a version of?{several}", hint="modelver add PATH -n MODEL")
     remarks.append(f"the model is called {proposed} after its file; -n gives it another name")
     return proposed
+
+
+def _newest_path(catalog: Catalog, model: str) -> str | None:
+    """Where the newest version of a model was registered; None where its record is malformed, which `verify` names."""
+    try:
+        return catalog.records(model, catalog.versions(model)[-1:])[0].artifact.path
+    except Damaged:
+        return None
+
+
+def _check_time(moment: datetime | None) -> None:
+    """Git's own dates and the ids both end somewhere; what is meant lies well between."""
+    if moment is not None and not (moment.tzinfo is not None and 1970 <= moment.year <= 2100):
+        raise UsageError(f"{moment.isoformat()} is no time with a zone between 1970 and 2100", hint="--time ISO8601")
 
 
 def _artifact(path: Path, name: str, stored: Stored) -> Artifact:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 from modelver import files
 from modelver.catalog import Catalog
@@ -32,6 +33,25 @@ def renew(workspace: Workspace, *, added: bool = False) -> list[str]:
     except (OSError, ModelverError) as error:
         return [f"the artifacts' lines in info/exclude were not renewed: {error}"]
     return []
+
+
+def offered(workspace: Workspace, path: str) -> list[str]:
+    """A remark where Git offers an artifact all the same, because a `.gitignore` of the user's takes it back.
+
+    Git is asked only where such a file has a line that can.
+    """
+    folders = [workspace.root / parent for parent in PurePosixPath(path).parents]
+    if not any(_takes_back(folder / ".gitignore") for folder in folders) or workspace.repository.ignored(path):
+        return []
+    return [f"Git still offers {path}, because a .gitignore takes the line in info/exclude back with `!`"]
+
+
+def _takes_back(place: Path) -> bool:
+    try:
+        with place.open("rb") as stream:
+            return any(line.startswith(b"!") for line in stream.read(2**20).splitlines())
+    except OSError:
+        return False
 
 
 def _source(workspace: Workspace) -> str:

@@ -51,12 +51,13 @@ def edges(workspace: Workspace, given: Iterable[Data | Code | Parent]) -> tuple[
 def _edge(workspace: Workspace, given: Data | Code | Parent) -> Input:
     match given:
         case Data(place):
-            return _data(workspace, os.fspath(place))
+            return _data(workspace, os.fsdecode(place))
         case Code(place):
-            return _code(workspace, os.fspath(place))
+            return _code(workspace, os.fsdecode(place))
         case Parent(ref):
             found = workspace.catalog.find(str(ref))
             return Input(kind="model", id=found.version, relation="fine-tuned-from")
+    raise UsageError(f"inputs: expected Data, Code or Parent, found {quoted(repr(given))}")
 
 
 def _data(workspace: Workspace, typed: str) -> Input:
@@ -89,7 +90,7 @@ def _code(workspace: Workspace, typed: str) -> Input:
 def _named(workspace: Workspace, typed: str, option: str) -> tuple[Path, str]:
     """The path that is meant, and its name in the record: from the repository's root, else as typed."""
     path = workspace.typed(typed)
-    if not path.exists():
+    if not os.path.exists(path):
         raise UsageError(f"{option}: {quoted(typed)} is not there", hint="give a file, a directory, or a URI with ://")
     return path, workspace.relative(path) or typed
 

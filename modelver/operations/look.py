@@ -108,11 +108,14 @@ def status(workspace: Workspace) -> Status:
     catalog = workspace.catalog
     by_path: dict[str, list[Version]] = {}
     only_here = 0
-    for record in catalog.every_version():
+    for record in catalog.sound_versions():
         by_path.setdefault(record.artifact.path, []).append(record)
         only_here += workspace.store.has(record.artifact.digest)
     states = tuple(_artifact_state(workspace, path, records) for path, records in sorted(by_path.items()))
-    return Status(artifacts=states, only_here=only_here, remarks=tuple(_remarks(workspace, catalog)))
+    total = sum(len(catalog.versions(model)) for model in catalog.models())
+    malformed = total - sum(map(len, by_path.values()))
+    remarks = [f"malformed records: {malformed}; modelver verify names them"] if malformed else []
+    return Status(artifacts=states, only_here=only_here, remarks=(*remarks, *_remarks(workspace, catalog)))
 
 
 def _artifact_state(workspace: Workspace, path: str, records: list[Version]) -> ArtifactState:

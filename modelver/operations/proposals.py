@@ -35,7 +35,8 @@ def _tag_readers(root: Path, config: Config) -> Iterator[str]:
                 f"{path.relative_to(root)} runs on tags like `v*`, so on every version: "
                 f"write `v[0-9]+.[0-9]+.*` there, or {_REFS}"
             )
-    if re.search(r"^\s*(?:only|if|-).*\bv\b.*(?:CI_COMMIT_TAG|tags)", _text(root / ".gitlab-ci.yml"), re.MULTILINE):
+    lines = _text(root / ".gitlab-ci.yml").splitlines()
+    if any("CI_COMMIT_TAG" in line and "/^v" in line for line in lines):
         yield f".gitlab-ci.yml runs on tags like `v…`, so on every version: {_REFS}"
 
 
@@ -50,22 +51,38 @@ def _runs_on_version_tags(path: Path) -> bool:
         tags = tags.get(key) if isinstance(tags, dict) else None
     taken = False
     for pattern in map(str, tags if isinstance(tags, list) else [tags or ""]):
-        if re.fullmatch(_as_regex(pattern.removeprefix("!")), _EXAMPLE):
+        if _takes(pattern.removeprefix("!")[:200], _EXAMPLE):
             taken = not pattern.startswith("!")
     return taken
 
 
-def _as_regex(pattern: str) -> str:
-    """GitHub's filter pattern as a regular expression: there `+` and `?` repeat what stands before them."""
-    parts = re.findall(r"\*\*|\[[^\]]*\]|.", pattern)
-    special = {"**": ".*", "*": "[^/]*", "?": "?", "+": "+"}
-    regex = "".join(
-        special.get(part, part if part.startswith("[") and part.endswith("]") else re.escape(part)) for part in parts
-    )
-    try:
-        return re.compile(regex).pattern
-    except re.error:
-        return r"(?!)"
+def _takes(pattern: str, tag: str) -> bool:
+    """Whether GitHub's filter pattern takes a tag: there `+` and `?` repeat what stands before them.
+
+    By the set of places that are reached so far, so that no pattern takes long.
+    """
+    parts = re.findall(r"\*\*|\[[^\]]*\][+?]?|[^*][+?]?|\*", pattern)
+    reached = {0}
+    for part in parts:
+        many = part[0] == "*" or part[-1] == "+"
+        may_miss = part[0] == "*" or (len(part) > 1 and part[-1] == "?")
+        after = set(reached) if may_miss else set()
+        front = reached
+        while front:
+            front = {at + 1 for at in front if at < len(tag) and _is_of(part, tag[at])} - after
+            after |= front
+            front = front if many else set()
+        reached = after
+    return len(tag) in reached
+
+
+def _is_of(part: str, letter: str) -> bool:
+    if part[0] == "*":
+        return part == "**" or letter != "/"
+    if part[0] != "[" or "]" not in part:
+        return letter == part[0]
+    pairs = re.findall(r"(.)-(.)|(.)", part[1 : part.index("]")])
+    return any(first <= letter <= last if first else letter == single for first, last, single in pairs)
 
 
 def _packers(root: Path) -> Iterator[str]:

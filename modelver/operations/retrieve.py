@@ -18,6 +18,7 @@ from modelver.domain.text import quoted
 from modelver.errors import Conflict, Damaged, ModelverError, NotFound, UsageError
 from modelver.operations import hiding
 from modelver.operations.results import CheckedOut
+from modelver.operations.wholeness import is_whole, take_anew
 from modelver.operations.workspace import Workspace
 from modelver.records import layout
 from modelver.storage.trees import Manifest
@@ -49,6 +50,8 @@ def checkout(workspace: Workspace, ref: str, output: str | None = None, *, force
         if not force:
             _refuse_tracked(workspace, chosen, name, typed=output is not None)
             _refuse_to_overwrite(workspace, target, there)
+            _refuse_to_lose_more(workspace, target)
+            _keep(workspace, target, there)
         with files.disk_errors(f"write {quoted(str(target))}"):
             target.parent.mkdir(parents=True, exist_ok=True)
             _put(workspace, chosen, target)
@@ -107,6 +110,8 @@ def _choose_file(workspace: Workspace, ref: str, command: str) -> _Chosen:
 
 def _choose(workspace: Workspace, ref: str) -> _Chosen:
     text, inner = split_path(ref)
+    if inner is not None:
+        inner = "/".join(part for part in inner.split("/") if part not in ("", ".")) or None
     record = workspace.at_head.record(workspace.find(text))
     artifact = record.artifact
     whole = _Chosen(record=record, inner=None, digest=artifact.digest, size=artifact.size, kind=artifact.kind)
@@ -116,9 +121,9 @@ def _choose(workspace: Workspace, ref: str) -> _Chosen:
         return whole
     if inner is None:
         return whole
-    found = workspace.store.manifest(artifact.digest).lookup(inner.rstrip("/"))
+    found = workspace.store.manifest(artifact.digest).lookup(inner)
     if isinstance(found, Manifest):
-        return dataclasses.replace(whole, inner=inner.rstrip("/"), digest=found.digest, size=found.size, tree=found)
+        return dataclasses.replace(whole, inner=inner, digest=found.digest, size=found.size, tree=found)
     if found.kind == "link":
         raise UsageError(f"{quoted(inner)} is a link to {quoted(found.target or '')}", hint="give the path it leads to")
     return dataclasses.replace(
@@ -192,6 +197,24 @@ def _refuse_to_overwrite(workspace: Workspace, target: Path, there: str | None) 
             f"{quoted(_shown(workspace, target), 200)} holds bytes that are those of no registered version",
             hint=["modelver add it first, or move it away", "or --force to lose them"],
         )
+
+
+def _refuse_to_lose_more(workspace: Workspace, target: Path) -> None:
+    """A directory can hold what no manifest keeps: a Git repository of its own, an empty directory."""
+    for folder, folders, names in os.walk(target) if target.is_dir() and not target.is_symlink() else ():
+        more = [name for name in [*folders, *names] if paths.is_git(name)]
+        if more or not (folders or names):
+            shown = _shown(workspace, Path(folder, *more[:1]))
+            raise Conflict(
+                f"{quoted(shown, 200)} is in no version, and would be lost with the directory",
+                hint=["move it away, or use -o ANOTHER", "or --force to lose it"],
+            )
+
+
+def _keep(workspace: Workspace, target: Path, there: str | None) -> None:
+    """Before bytes of a registered version are replaced: see that the store has them whole, else store them."""
+    if there is not None and not is_whole(workspace.store, there, directory=target.is_dir()):
+        take_anew(workspace.store, there, target, directory=target.is_dir())
 
 
 def _shown(workspace: Workspace, target: Path) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from modelver.domain.records import Value
 from modelver.domain.text import quoted
@@ -15,6 +15,8 @@ from modelver.operations.workspace import Workspace
 from modelver.records import yaml
 
 _LIMIT = 16 * 1024 * 1024
+_DEEPEST = 12
+"""Levels of nesting; the file of a record may have a few more."""
 
 
 def pairs(words: Iterable[str], option: str) -> dict[str, Value]:
@@ -42,32 +44,50 @@ def _scalar(text: str) -> Value:
     return text if isinstance(value, dict | list) else value
 
 
-def checked_metrics(values: Mapping[str, Value]) -> dict[str, int | float]:
-    """The values, which all have to be finite numbers; raises `UsageError` naming those that are not."""
+def checked_metrics(values: Mapping[str, Any]) -> dict[str, int | float]:
+    """The values, which all have to be finite numbers (numpy's too); raises `UsageError` naming those that are not."""
     found: dict[str, int | float] = {}
-    for key, value in values.items():
+    for key, value in plain_mapping(values, "metric").items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise UsageError(
-                f"metric {quoted(key)} is {_shown(value)}, and a metric is a finite number",
+                f"metric {quoted(key)} is {quoted(str(value))}, and a metric is a finite number",
                 hint="give what is no number with --param or --meta",
             )
         found[key] = value
     return found
 
 
-def _shown(value: object) -> str:
-    return quoted(value) if isinstance(value, str) else json.dumps(value)[:60]
+def plain_mapping(values: Mapping[str, Any], what: str) -> dict[str, Value]:
+    """Values of a program as a record can hold them; raises `UsageError` for keys or values that it cannot."""
+    found: dict[str, Value] = {}
+    for key, value in values.items():
+        if not isinstance(key, str) or not key:
+            raise UsageError(f"{what}: a name has to be text, and not empty, but one is {quoted(repr(key))}")
+        found[key] = _plain(value, f"{what} {quoted(key)}")
+    return found
+
+
+def checked_text(text: str | None, what: str) -> str:
+    """A text of the user's that Git and YAML can hold; raises `UsageError` for NUL and for what is not UTF-8."""
+    words = text or ""
+    if not isinstance(words, str) or "\0" in words:
+        raise UsageError(f"{what}: expected text without NUL, found {quoted(repr(words))}")
+    try:
+        words.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{what}: {quoted(words)} is not UTF-8") from error
+    return words.replace("\r\n", "\n").strip()
 
 
 def from_files(workspace: Workspace, files: Iterable[str], option: str) -> dict[str, Value]:
     """The mappings in JSON, YAML or TOML files together, what is nested under dotted keys."""
     found: dict[str, Value] = {}
     for typed in files:
-        found.update(_flat(_read(workspace.typed(typed), typed, option)))
+        found.update(_read(workspace.typed(typed), typed, option))
     return found
 
 
-def _read(path: Path, typed: str, option: str) -> Mapping[str, Any]:
+def _read(path: Path, typed: str, option: str) -> dict[str, Value]:
     try:
         if path.stat().st_size > _LIMIT:
             raise UsageError(
@@ -82,7 +102,7 @@ def _read(path: Path, typed: str, option: str) -> Mapping[str, Any]:
         raise UsageError(f"{option}: {quoted(typed)} cannot be read: {error}") from error
     if not isinstance(value, dict):
         raise UsageError(f"{option}: {quoted(typed)} holds no mapping of names to values")
-    return value
+    return _flat(value, f"{option}: {quoted(typed)}")
 
 
 def _parsed(path: Path, data: bytes, typed: str) -> object:
@@ -95,20 +115,32 @@ def _parsed(path: Path, data: bytes, typed: str) -> object:
     return yaml.read(data, name=typed).plain()
 
 
-def _flat(values: Mapping[str, Any], before: str = "") -> dict[str, Value]:
+def _flat(values: Mapping[str, Any], what: str) -> dict[str, Value]:
     found: dict[str, Value] = {}
-    for key, value in values.items():
-        name = f"{before}{key}"
-        if isinstance(value, dict):
-            found.update(_flat(value, f"{name}."))
-        else:
-            found[name] = _plain(value)
-    return found
+    level: list[tuple[str, Any]] = list(values.items())
+    while level:
+        name, value = level.pop()
+        if isinstance(value, dict) and name.count(".") < _DEEPEST:
+            level += [(f"{name}.{key}", each) for key, each in value.items()]
+            continue
+        if not name or name in found:
+            raise UsageError(f"{what}: the name {quoted(name)} " + ("is there twice" if name else "is empty"))
+        found[name] = _plain(value, what)
+    return dict(sorted(found.items()))
 
 
-def _plain(value: Any) -> Value:
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    if isinstance(value, Sequence):
-        return [_plain(each) for each in value]
+def _plain(value: Any, what: str, depth: int = 0) -> Value:
+    if value is None or type(value) in (str, int, float, bool):
+        return cast(Value, value)
+    if depth > _DEEPEST:
+        raise UsageError(f"{what}: nested deeper than a record can hold")
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each, what, depth + 1) for key, each in value.items()}
+    if hasattr(value, "tolist"):  # numpy's scalars and arrays
+        return _plain(value.tolist(), what, depth + 1)
+    if isinstance(value, list | tuple):
+        return [_plain(each, what, depth + 1) for each in value]
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
     return str(value)

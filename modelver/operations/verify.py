@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -10,10 +9,11 @@ from pathlib import Path
 
 from modelver.catalog import Catalog
 from modelver.domain import semver
-from modelver.domain.records import Artifact, StagePointer, Version
+from modelver.domain.records import StagePointer, Version
 from modelver.errors import Damaged, ModelverError, NotFound
 from modelver.operations import hiding
 from modelver.operations.results import Problem, Verified
+from modelver.operations.wholeness import is_whole, take_anew
 from modelver.operations.workspace import Workspace
 from modelver.records import layout
 from modelver.storage.objects import ObjectStore
@@ -70,40 +70,25 @@ def _repair(workspace: Workspace) -> Iterator[str]:
     yield from [remark] if remark else ()
     yield from hiding.renew(workspace)
     store = workspace.store
+    lying: dict[str, str | None] = {}
     for version in catalog.sound_versions():
         artifact = version.artifact
-        place = workspace.root / artifact.path
-        with contextlib.suppress(ModelverError):
-            if not _is_whole(store, artifact) and store.digest_of(place) == artifact.digest:
-                _take_anew(store, artifact, place)
-                yield f"the bytes of {version.version} were taken anew from {artifact.path}"
+        place, directory = workspace.root / artifact.path, artifact.kind == "directory"
+        if is_whole(store, artifact.digest, directory=directory):
+            continue
+        if artifact.path not in lying:
+            lying[artifact.path] = _digest_at(store, place)
+        if lying[artifact.path] == artifact.digest:
+            take_anew(store, artifact.digest, place, directory=directory)
+            yield f"the bytes of {version.version} were taken anew from {artifact.path}"
 
 
-def _is_right(store: ObjectStore, digest: str) -> bool:
+def _digest_at(store: ObjectStore, place: Path) -> str | None:
+    """The digest of what lies at a path, read anew; None where that is nothing that can be an artifact."""
     try:
-        store.verify(digest)
-    except (Damaged, NotFound):
-        return False
-    return True
-
-
-def _is_whole(store: ObjectStore, artifact: Artifact) -> bool:
-    """Whether all objects of an artifact are here and right."""
-    if not _is_right(store, artifact.digest):
-        return False
-    return artifact.kind == "file" or all(_is_right(store, each) for each in store.manifest(artifact.digest).digests)
-
-
-def _take_anew(store: ObjectStore, artifact: Artifact, place: Path) -> None:
-    """Store what lies at `place`, which has the right bytes; wrong ones go first, since `put` keeps what is there."""
-    if not _is_right(store, artifact.digest):
-        store.remove(artifact.digest)
-    store.put(place)
-    if artifact.kind == "directory":
-        for digest in store.manifest(artifact.digest).digests:
-            if not _is_right(store, digest):
-                store.remove(digest)
-        store.put(place)
+        return store.digest_of(place)
+    except ModelverError:
+        return None
 
 
 def _records(catalog: Catalog, findings: _Findings) -> Iterator[Version]:

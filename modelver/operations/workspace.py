@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -94,9 +95,12 @@ class Workspace:
         """Seconds to wait for locks of others."""
         text = self.settings.get("lock-timeout") or self.configuration.last("modelver.locktimeout")
         try:
-            return float(text) if text is not None else LOCK_TIMEOUT
-        except ValueError as error:
-            raise UsageError(f"lock timeout: expected seconds, found {quoted(text or '')}") from error
+            seconds = float(text) if text is not None else LOCK_TIMEOUT
+        except ValueError:
+            seconds = math.nan
+        if not math.isfinite(seconds) or seconds < 0:
+            raise UsageError(f"lock timeout: expected seconds, found {quoted(text or '')}")
+        return seconds
 
     @property
     def link(self) -> str:
@@ -120,17 +124,24 @@ class Workspace:
 
         identity = self.repository.identity(self.configuration)
         self.repository.refuse_under_way()
+        self.repository.make_home()
         return Writer(self.repository, self.configuration, identity, self.timeout)
 
     def typed(self, path: str) -> Path:
-        """The absolute path that a person means, from where they stand; nothing in it is resolved."""
+        """The absolute path that a person means, from where they stand.
+
+        Nothing in it is resolved but what stands before a `..`, which leads up from where a link really leads.
+        """
         if not path or "\0" in path:
             raise UsageError(f"{quoted(path)} is no path")
         try:
             path.encode("utf-8")
         except UnicodeEncodeError as error:
             raise UsageError(f"the path {quoted(path)} is not UTF-8", hint="rename the file") from error
-        return Path(os.path.normpath(self.directory / path))
+        whole = self.directory / path
+        if ".." in whole.parts:
+            whole = Path(os.path.realpath(whole.parent)) / whole.name if whole.name != ".." else whole.resolve()
+        return Path(os.path.normpath(whole))
 
     def relative(self, path: Path) -> str | None:
         """The path from the repository's root, POSIX, None for one that lies elsewhere.

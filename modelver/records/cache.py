@@ -32,7 +32,7 @@ class RecordCache:
     def load(self, oids: Sequence[str]) -> dict[str, Version]:
         """Those of the records that are known."""
         found: dict[str, Version] = {}
-        with contextlib.suppress(sqlite3.Error, ValueError, TypeError, KeyError), self._open() as database:
+        with contextlib.suppress(sqlite3.Error, OSError, ValueError, TypeError, KeyError), self._open() as database:
             for start in range(0, len(oids), _BATCH):
                 part = oids[start : start + _BATCH]
                 marks = ",".join("?" * len(part))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -184,12 +185,14 @@ def test_a_malformed_configuration_is_named(fraud: World) -> None:
 
 
 def test_a_malformed_record_harms_nobody_else(fraud: World) -> None:
-    """A malformed record of one model keeps nobody from adding to, showing and checking out another."""
+    """A malformed record of one model keeps nobody from adding to, hiding and checking out another."""
     fraud.commit({byhand.version_path(model="evil"): "x: &x [*x]"})
     fraud.write("other.bin", "other")
     fraud.cli("add", "other.bin", "-n", "other")
     (fraud / "other.bin").unlink()
-    fraud.cli("checkout", "other")
+    (fraud / ".git/info/exclude").unlink()
+    shutil.rmtree(fraud.home / "cache")
+    assert fraud.cli("checkout", "other").err == ""
     assert (fraud / "other.bin").read_text() == "other"
     assert fraud.git("status", "--porcelain") == ""
     assert len(fraud.json("list")["models"]) == 3
@@ -351,6 +354,15 @@ def evil(fraud: World) -> World:
 def test_no_escape_sequence_reaches_the_terminal(evil: World, words: tuple[str, ...]) -> None:
     """C4: ANSI, C1, bidi and overprinting of a record or a file's name never reach either stream, plain or as JSON."""
     assert_clean(evil.cli(*words))
+
+
+def test_remarks_are_clean_too(evil: World) -> None:
+    """What a command remarks about a file with such a name is escaped as well."""
+    evil.object(byhand.DIGEST).unlink()
+    ran = evil.cli("verify", "--repair")
+    assert ran.err.startswith("note: ")
+    assert "\\x1b[31mred" in ran.err
+    assert_clean(ran)
 
 
 def test_escapes_in_json_are_the_text_itself(evil: World) -> None:

@@ -505,6 +505,11 @@ def test_machine_settings_come_from_option_environment_and_git(fraud: World) -> 
 # ---- signals and pipes ---------------------------------------------------------------------------------------
 
 
+def _heed_interruptions() -> None:
+    # Tests that run in the background of a shell inherit from it that interruptions are ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def waiting(fraud: World) -> Iterator[tuple[World, subprocess.Popen[str]]]:
     """An `add` that waits for modelver's lock, which somebody else holds."""
@@ -518,6 +523,7 @@ def waiting(fraud: World) -> Iterator[tuple[World, subprocess.Popen[str]]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_heed_interruptions,
         )
         deadline = time.monotonic() + 30
         while not fraud.object(sha256("other")).exists():
@@ -554,7 +560,12 @@ def test_an_interruption_in_the_middle_of_a_write_takes_it_back(fraud: World) ->
     lock = fraud / ".git/index.lock"
     lock.touch()
     process = subprocess.Popen(
-        [*program(), "add", "model.bin"], cwd=fraud.top, env=environment(), stderr=subprocess.PIPE, text=True
+        [*program(), "add", "model.bin"],
+        cwd=fraud.top,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_interruptions,
     )
     deadline = time.monotonic() + 30
     while not (fraud.home / "journal").exists():

@@ -283,6 +283,7 @@ def test_an_absent_object_is_a_problem_only_on_request(stocked: World) -> None:
     assert inner in problems[1]["detail"]
     assert "not here" in stocked.cli("cat", "file~1", code=3).err
     assert not stocked.registry.show("file~1").present
+    assert stocked.registry.status().only_here == 4
 
 
 @pytest.mark.parametrize("harm", ["absent", "damaged"])

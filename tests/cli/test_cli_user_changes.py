@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from worlds import World, contents
+from worlds import World, contents, environment, program
 
 USERS = (".", ":!/.modelver", ":!/model.bin", ":!/second.bin", ":!/out.bin")
 """What of the work tree is neither modelver's nor an artifact."""
@@ -172,12 +173,17 @@ def test_a_failed_add_leaves_everything(fraud: World) -> None:
     assert (mine(world), world.everything(but=kept)) == before
 
 
-def test_an_external_index_is_the_one_that_is_written(fraud: World, tmp_path: Path) -> None:
-    """W7, W8: with `GIT_INDEX_FILE` set, as in a hook, the index named there gets the record, the other nothing."""
-    other = tmp_path / "other-index"
-    other.write_bytes((fraud / ".git/index").read_bytes())
-    before = (fraud / ".git/index").read_bytes()
+def test_below_a_commit_with_an_index_of_its_own_nothing_is_written(fraud: World, tmp_path: Path) -> None:
+    """W7: `git commit -a` gives its hooks an index that replaces the other: there `add` is exit 4, reading goes on."""
+    hook = f"#!/bin/sh\n{' '.join(program())} add second.bin -n fraud 2>'{tmp_path}/err'\necho $? >'{tmp_path}/code'\n"
+    fraud.write(".git/hooks/pre-commit", hook + f"{' '.join(program())} list >'{tmp_path}/list'\n", mode=0o755)
     fraud.write("second.bin", "second")
-    added = fraud.cli("add", "second.bin", "-n", "fraud", "--json", env={"GIT_INDEX_FILE": str(other)}).json
-    assert (fraud / ".git/index").read_bytes() == before
-    assert added["version"].encode() in other.read_bytes()
+    fraud.write("README.md", "changed\n")
+    subprocess.run(["git", "commit", "-q", "-a", "-m", "mine"], cwd=fraud.top, env=environment(), check=True)
+    assert (tmp_path / "code").read_text() == "4\n"
+    assert "git commit" in (tmp_path / "err").read_text()
+    assert "fraud" in (tmp_path / "list").read_text()
+    assert fraud.git("show", "--name-only", "--format=") == "README.md\n"
+    assert fraud.git("status", "--porcelain") == "?? second.bin\n"
+    fraud.cli("add", "second.bin", "-n", "fraud")
+    fraud.assert_sound()

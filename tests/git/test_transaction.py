@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -13,89 +14,10 @@ from pathlib import Path
 import faultlib
 import opaque_write
 import pytest
+from writelib import assert_whole, everything, git, make, write, writer
 
 from modelver.errors import Conflict, Damaged, ModelverError, ProgramFailed, UsageError
-from modelver.git.repository import Repository
-from modelver.git.transaction import Change, Snapshot, Tag, Writer, Written
-
-
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("GIT_", "MODELVER_", "XDG_")):
-            monkeypatch.delenv(name)
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / ".gitconfig").write_text(
-        "[user]\n\tname = A. User\n\temail = user@example.org\n[init]\n\tdefaultBranch = main\n"
-        '[core]\n\tfsync = none\n[protocol "file"]\n\tallow = always\n[advice]\n\tdetachedHead = false\n'
-    )
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-
-
-def git(repo: Path, *words: str, code: int = 0) -> str:
-    """Ask the real Git."""
-    done = subprocess.run([faultlib.REAL_GIT, *words], cwd=repo, capture_output=True, text=True, check=False)
-    assert done.returncode == code, f"git {words}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> Path:
-    """A repository with one commit."""
-    return make(tmp_path / "repo")
-
-
-def make(path: Path, *options: str) -> Path:
-    git(path.parent, "init", "-q", "--template=", *options, str(path))
-    (path / "kept.txt").write_text("kept\n")
-    (path / "edited.txt").write_text("before\n")
-    git(path, "add", ".")
-    git(path, "commit", "-q", "-m", "first")
-    return path
-
-
-def writer(repo: Path, timeout: float = 5) -> Writer:
-    repository = Repository.discover(repo)
-    configuration = repository.configuration()
-    return Writer(repository, configuration, repository.identity(configuration), timeout=timeout)
-
-
-def write(repo: Path, name: str = "rec", timeout: float = 5) -> Written:
-    """Write one record."""
-    ours = writer(repo, timeout)
-    change = lambda snapshot: opaque_write.change(snapshot, name, ours.identity)  # noqa: E731
-    written = ours.write(change, watched=[".modelver", "model.bin"])
-    assert written is not None
-    return written
-
-
-def everything(repo: Path) -> tuple[object, ...]:
-    """What a refused write must leave as it was."""
-    git_dir = Path(git(repo, "rev-parse", "--absolute-git-dir").strip())
-    refs, seen = git(repo, "for-each-ref"), git(repo, "--no-optional-locks", "status", "--porcelain=v2", "-uall")
-    exclude = git_dir / "info" / "exclude"
-    leaves = sorted(str(path.relative_to(repo)) for path in repo.rglob("*") if ".git" not in path.parts)
-    left = [path.name for path in (git_dir / "modelver").glob("journal*")]
-    index = (git_dir / "index").read_bytes() if (git_dir / "index").exists() else b""
-    return refs, seen, index, exclude.read_bytes() if exclude.exists() else b"", leaves, left
-
-
-def assert_whole(repo: Path, name: str = "rec", *, file: bool = True) -> None:
-    """The record is in the commit, the index and (`file`) the work tree; tags are there, nothing is left over."""
-    path = opaque_write.record(name)
-    assert git(repo, "show", f"HEAD:{path}") == f"name: {name}\n"
-    assert git(repo, "diff-index", "--cached", "HEAD", "--", ".modelver") == ""
-    assert git(repo, "--no-optional-locks", "diff-files", "--", ".modelver") == ""
-    assert (repo / path).exists() is file
-    for kind in ("one", "two"):
-        assert git(repo, "rev-parse", f"refs/tags/{kind}/{name}^{{commit}}") == git(repo, "rev-parse", "HEAD")
-        assert git(repo, "cat-file", "-t", f"refs/tags/{kind}/{name}") == "tag\n"
-    git(repo, "fsck", "--strict", "--no-dangling")
-    common = Path(git(repo, "rev-parse", "--path-format=absolute", "--git-common-dir").strip())
-    assert not [*common.rglob("*.lock"), *common.glob("modelver/journal*"), *common.glob("modelver/tmp/*")]
-
+from modelver.git.transaction import Change, Snapshot, Tag
 
 # --- W3: the index --------------------------------------------------------------------------------
 
@@ -345,8 +267,9 @@ def test_without_an_identity_nothing_is_written(repo, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
-def test_commits_and_tags_are_signed(repo, tmp_path):
-    """W9: commit.gpgsign and tag.gpgsign with ssh keys; Git itself verifies."""
+@pytest.mark.parametrize("hooks", [False, True])
+def test_commits_and_tags_are_signed(repo, tmp_path, hooks):
+    """W9: commit.gpgsign and tag.gpgsign with ssh keys, also for a message that a hook changes; Git itself verifies."""
     key = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     (tmp_path / "signers").write_text(f"user@example.org {key.with_suffix('.pub').read_text()}")
@@ -359,8 +282,19 @@ def test_commits_and_tags_are_signed(repo, tmp_path):
     }
     for name, value in settings.items():
         git(repo, "config", name, value)
-    write(repo)
+    (repo / ".git" / "hooks").mkdir()
+    (repo / ".git" / "hooks" / "commit-msg").write_text('#!/bin/sh\necho changed >>"$1"\n')
+    (repo / ".git" / "hooks" / "commit-msg").chmod(0o755)
+    ours = writer(repo)
+
+    def plan(snapshot: Snapshot) -> Change:
+        change = opaque_write.change(snapshot, "rec", ours.identity)
+        assert change is not None
+        return dataclasses.replace(change, hooks=hooks)
+
+    ours.write(plan, watched=[".modelver"])
     assert_whole(repo)
+    assert git(repo, "log", "-1", "--format=%B").strip().endswith("changed") is hooks
     git(repo, "verify-commit", "HEAD")
     git(repo, "verify-tag", "one/rec", "two/rec")
 
