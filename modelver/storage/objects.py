@@ -151,7 +151,7 @@ class ObjectStore:
     def put_bytes(self, data: bytes) -> str:
         """Store bytes in memory; their digest."""
         digest = digest_of_bytes(data)
-        if self.size(digest) == len(data):
+        if self.size(digest) == len(data) and self.path(digest).read_bytes() == data:
             return digest
         with files.disk_errors("store an object"), files.staging(self.tmp) as place:
             draft = place / "0"
@@ -228,8 +228,8 @@ class ObjectStore:
         return Taken(taken.found, status, taken.digest, taken.began, taken.draft)
 
     def _publish(self, drafts: dict[str, tuple[Path, int]], together: files.FlushTogether) -> None:
-        """Rename drafts to objects. One that is here already is kept, unless its size shows that it is damaged."""
-        new = {digest: draft for digest, (draft, size) in drafts.items() if not self._is_stored(digest, size)}
+        """Rename drafts to objects, also over one that is here: the draft was hashed just now, that one was not."""
+        new = {digest: draft for digest, (draft, _) in drafts.items()}
         ingest.flush_drafts(list(new.values()), together)
         self._make(sorted({digest[7:9] for digest in new}))
         for digest, draft in new.items():

@@ -274,3 +274,15 @@ def test_every_error_of_the_api_is_ours(fraud: World) -> None:
         ):
             with pytest.raises(ModelverError):
                 call()
+
+
+def test_adding_again_heals_a_damaged_object(fraud: World) -> None:
+    """W1: bytes that were hashed just now replace those that lie under their name."""
+    place = fraud.object(sha256("fraud 3"))
+    place.chmod(0o644)
+    place.write_bytes(b"fraud X")
+    place.chmod(0o444)
+    os.utime(fraud / "model.bin")
+    fraud.cli("add", "model.bin", "-n", "fraud", "--metric", "x=1")
+    assert fraud.cli("cat", "fraud").out == "fraud 3"
+    fraud.cli("verify")
