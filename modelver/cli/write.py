@@ -21,7 +21,7 @@ def init(context: typer.Context) -> None:
     \b
     Examples:
       modelver init
-      modelver init -C ~/work/fraud --json
+      modelver init -C ~/fraud --json
     """
     present(context, registry(context).init())
 

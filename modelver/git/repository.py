@@ -6,14 +6,14 @@ import contextlib
 import dataclasses
 import os
 import stat
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from modelver.errors import Conflict, Damaged, NotFound, ProgramFailed, UsageError
 from modelver.git.batch import Batch, object_id
+from modelver.git.configuration import Configuration, Identity, now, without_crud
 from modelver.git.process import LAST_SETTING, Git
 
 DIRECTORY = "40000"
@@ -268,7 +268,7 @@ class Repository:
         mail = environment.get(f"{upper}_EMAIL") or configuration.last(f"{role}.email", "user.email")
         name, mail = without_crud(name or ""), without_crud(mail or "")
         if name and mail and f"{upper}_DATE" not in environment:
-            return f"{name} <{mail}> {_now()}"
+            return f"{name} <{mail}> {now()}"
         answer = self.git.run("var", f"{upper}_IDENT", accept=(0, 128))
         if answer.code:
             raise UsageError(
@@ -380,53 +380,3 @@ class Repository:
             names += [f"worktrees/{path.name}/HEAD" for path in sorted(folder.iterdir())]
         commits = [self.commit(name) for name in names if "\n" not in name]
         return list(dict.fromkeys(commit for commit in commits if commit))
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """Git's configuration: every value of each key, in the order of precedence."""
-
-    values: Mapping[str, list[str]]
-
-    def last(self, *keys: str) -> str | None:
-        """The value that counts, of the first of these keys that is set."""
-        return next((self.values[key][-1] for key in keys if key in self.values), None)
-
-    def flag(self, key: str) -> bool:
-        """A boolean value, false where it is not set."""
-        return (self.last(key) or "false").lower() in ("true", "yes", "on", "1")
-
-    def below(self, *sections: str) -> dict[str, str]:
-        """All settings of some sections, each with the value that counts."""
-        prefixes = tuple(f"{section}." for section in sections)
-        return {key: values[-1] for key, values in self.values.items() if key.startswith(prefixes)}
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Author and committer as `Name <mail> seconds zone`, the form of Git's objects."""
-
-    author: str
-    committer: str
-
-    @property
-    def name(self) -> str:
-        """The author as `Name <mail>`."""
-        return self.author.rsplit(" ", 2)[0]
-
-
-def without_crud(text: str) -> str:
-    """Strip from a name what Git strips: marks at the ends, angle brackets and line breaks within.
-
-    >>> without_crud(' "A. <b>" ')
-    'A. b'
-    """
-    crud = "".join(map(chr, range(33))) + ".,:;<>\"\\'"
-    return "".join(letter for letter in text.strip(crud) if letter not in "<>\n")
-
-
-def _now() -> str:
-    now = time.time()
-    offset = time.localtime(now).tm_gmtoff // 60
-    sign = "-" if offset < 0 else "+"
-    return f"{int(now)} {sign}{abs(offset) // 60:02d}{abs(offset) % 60:02d}"

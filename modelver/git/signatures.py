@@ -6,7 +6,8 @@ import dataclasses
 import os
 from pathlib import Path
 
-from modelver.git.repository import Configuration, Identity, Repository
+from modelver.git.configuration import Configuration, Identity
+from modelver.git.repository import Repository
 
 
 def sign_commit(repository: Repository, tree: str, parent: str | None, identity: Identity, message: str) -> str:

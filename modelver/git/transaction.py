@@ -21,11 +21,12 @@ from pathlib import Path
 from modelver import files
 from modelver.errors import Conflict, ModelverError, ProgramFailed, UsageError
 from modelver.git import exclude, index, worktree
+from modelver.git.configuration import Configuration, Identity
 from modelver.git.journal import Journal, NewTag, RecordFile
 from modelver.git.locks import IndexLock, standing
 from modelver.git.objects import Draft, commit_body, graft, tag_body
 from modelver.git.recovery import Settled, settle
-from modelver.git.repository import Configuration, Head, Identity, Repository
+from modelver.git.repository import Head, Repository
 from modelver.git.signatures import sign_commit, sign_tag
 
 

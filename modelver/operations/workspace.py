@@ -15,7 +15,8 @@ from modelver.domain import paths
 from modelver.domain.resolution import Resolved
 from modelver.domain.text import quoted
 from modelver.errors import NotFound, UsageError
-from modelver.git.repository import Configuration, Repository
+from modelver.git.configuration import Configuration
+from modelver.git.repository import Repository
 from modelver.records import layout
 from modelver.storage.hashing import StatCache
 from modelver.storage.objects import ObjectStore

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from modelver.errors import ModelverError
-from modelver.git.repository import Identity, Repository
+from modelver.git.configuration import Identity
+from modelver.git.repository import Repository
 from modelver.git.transaction import Change, Snapshot, Tag, Writer
 
 FOLDER = ".modelver/models/fraud"
