@@ -12,6 +12,7 @@ import fcntl
 import functools
 import mmap
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -78,12 +79,56 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 
 
 def replace_file(path: Path, data: bytes, *, draft: Path) -> None:
-    """Put `data` at `path` in one step, by way of `draft`, and make the name durable."""
+    """Put `data` at `path` in one step, by way of `draft`, and make the name durable.
+
+    A file that is there hands on its mode; a new one is shared as its directory is.
+    """
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()
     write_file(draft, data)
+    _hand_on_mode(path, draft)
     os.replace(draft, path)
     flush_directory(path.parent)
+
+
+def _hand_on_mode(former: Path, draft: Path) -> None:
+    try:
+        status = former.lstat()
+    except FileNotFoundError:
+        share(draft, like=former.parent)
+        return
+    if stat.S_ISREG(status.st_mode):
+        draft.chmod(stat.S_IMODE(status.st_mode) & 0o777)
+
+
+def share(new: Path | int, *, like: Path) -> None:
+    """Let a group that may write to the directory `like` write to a file or directory of ours, too.
+
+    A directory that is setgid and writable for its group is what `core.sharedRepository` looks like on
+    the disk, so nothing has to be configured; anywhere else this does nothing.
+    """
+    above = like.stat().st_mode
+    if not (above & stat.S_ISGID and above & stat.S_IWGRP):
+        return
+    status = os.stat(new)
+    group = above & stat.S_IRWXG
+    wanted = stat.S_ISGID | group if stat.S_ISDIR(status.st_mode) else group & ~stat.S_IXGRP
+    if status.st_uid == os.geteuid() and status.st_mode & wanted != wanted:
+        os.chmod(new, stat.S_IMODE(status.st_mode) | wanted)
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory and those above it, where they are missing, each shared as the one that it is in."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if not path.is_dir():
+            raise
+    except FileNotFoundError:
+        make_directory(path.parent)
+        make_directory(path)
+    else:
+        share(path, like=path.parent)
 
 
 class Lock:
@@ -100,9 +145,10 @@ class Lock:
         self.descriptor = -1
 
     def __enter__(self) -> Lock:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(self.path.parent)
         self.descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
+            share(self.descriptor, like=self.path.parent)
             self._wait()
             os.ftruncate(self.descriptor, 0)
             os.pwrite(self.descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -151,12 +197,12 @@ def staging(parent: Path, *, prefix: str = "") -> Iterator[Path]:
     It is locked while it is in use: an unlocked one is what a killed process left, and
     `remove_leftovers` takes it away.
     """
-    parent.mkdir(parents=True, exist_ok=True)
+    make_directory(parent)
     path, descriptor = _locked_directory(parent, prefix)
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove_tree(path)
         os.close(descriptor)
 
 
@@ -170,17 +216,20 @@ def _locked_directory(parent: Path, prefix: str) -> tuple[Path, int]:
             continue
         # Between mkdir and the lock it looked like a leftover: somebody may have taken it away.
         if try_lock(descriptor) and path.exists():
+            with contextlib.suppress(FileNotFoundError):
+                share(path, like=parent)  # so that another member of the group can clear it away
             return path, descriptor
         os.close(descriptor)
 
 
-def remove_leftovers(parent: Path) -> None:
-    """Take away the staging directories whose process is gone."""
+def remove_leftovers(parent: Path, *, prefix: str = "") -> None:
+    """Take away the staging directories whose process is gone, and nothing that has another kind of name."""
     try:
         names = os.listdir(parent)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return
-    for name in names:
+    ours = re.compile(re.escape(prefix) + "[0-9a-f]{16}")
+    for name in filter(ours.fullmatch, names):
         path = parent / name
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -188,9 +237,27 @@ def remove_leftovers(parent: Path) -> None:
             continue
         try:
             if try_lock(descriptor):
-                shutil.rmtree(path, ignore_errors=True)
+                _remove_tree(path)
         finally:
             os.close(descriptor)
+
+
+def _remove_tree(path: Path) -> None:
+    """Remove a directory, also one that holds directories which may not be written to; what cannot go stays."""
+    shutil.rmtree(path, ignore_errors=True)
+    if not path.is_dir():
+        return
+    _open_up(path)
+    for above, names, _ in os.walk(path):  # top down: what is opened up here is listed next
+        for name in names:
+            _open_up(Path(above, name))
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _open_up(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not directory.is_symlink():
+            directory.chmod(0o700)
 
 
 def open_file(path: Path | str, *, follow: bool = False) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -96,12 +95,7 @@ def _write(repository: Repository, lines: Iterable[bytes], staging: Path) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = staging if files.same_file_system(staging, path.parent) else path.parent
     draft = aside / f"{path.name}.modelver"
-    draft.unlink(missing_ok=True)
-    files.write_file(draft, new)
-    with contextlib.suppress(FileNotFoundError):
-        draft.chmod(stat.S_IMODE(path.stat().st_mode))
-    os.replace(draft, path)
-    files.flush_directory(path.parent)
+    files.replace_file(path, new, draft=draft)
 
 
 def _path(repository: Repository) -> Path:

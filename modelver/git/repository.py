@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from modelver import files
 from modelver.errors import Conflict, Damaged, NotFound, ProgramFailed, UsageError
 from modelver.git.batch import Batch, object_id
 from modelver.git.configuration import Configuration, Identity, now, without_crud
@@ -309,12 +308,8 @@ class Repository:
 
     def make_home(self) -> None:
         """Make modelver's directory, with the rights of a Git directory that a group shares."""
-        status = self.common_dir.stat()
-        shared = status.st_mode & stat.S_ISGID and status.st_mode & stat.S_IWGRP
-        with contextlib.suppress(FileExistsError):
-            self.home.mkdir()
-            if shared:
-                self.home.chmod(stat.S_IMODE(self.home.stat().st_mode) | status.st_mode & (stat.S_IRWXG | stat.S_ISGID))
+        with files.disk_errors("write to the repository"):
+            files.make_directory(self.home)
 
     def submodule_of(self, path: str, root: str | None) -> str | None:
         """The submodule or other repository that `path` lies in, None where it is this repository's own.

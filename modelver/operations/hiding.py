@@ -79,7 +79,7 @@ def _paths(workspace: Workspace) -> Iterator[str]:
 def _note(workspace: Workspace) -> None:
     """Remember what the lines were made from."""
     folder = workspace.repository.home / "cache"
-    folder.mkdir(parents=True, exist_ok=True)
+    files.make_directory(folder)
     draft = folder / f"hidden-{os.getpid()}"
     try:
         draft.write_text(_source(workspace), "ascii")

@@ -76,7 +76,7 @@ def _put(workspace: Workspace, chosen: _Chosen, target: Path) -> None:
     if chosen.kind == "directory":
         workspace.store.export_tree(chosen.tree or chosen.digest, target, replace=True, link=workspace.link)
         return
-    if target.is_dir() and not target.is_symlink():
+    if os.path.isdir(target) and not target.is_symlink():
         workspace.store.verify(chosen.digest)
         shutil.rmtree(target)  # its bytes are those of a registered version, or it may go
     workspace.store.export(chosen.digest, target, executable=chosen.executable, link=workspace.link)
@@ -140,7 +140,7 @@ def _target(workspace: Workspace, chosen: _Chosen, output: str | None) -> tuple[
         target = workspace.root / inside
     else:
         target = workspace.typed(output)
-        if chosen.kind == "file" and target.is_dir():
+        if chosen.kind == "file" and os.path.isdir(target):
             target = target / PurePosixPath(chosen.inner or recorded).name
         if workspace.repository.work_tree is None:
             return target, None
@@ -201,20 +201,17 @@ def _refuse_to_overwrite(workspace: Workspace, target: Path, there: str | None) 
 
 def _refuse_to_lose_more(workspace: Workspace, target: Path) -> None:
     """A directory can hold what no manifest keeps: a Git repository of its own, an empty directory."""
-    for folder, folders, names in os.walk(target) if target.is_dir() and not target.is_symlink() else ():
-        more = [name for name in [*folders, *names] if paths.is_git(name)]
-        if more or not (folders or names):
-            shown = _shown(workspace, Path(folder, *more[:1]))
-            raise Conflict(
-                f"{quoted(shown, 200)} is in no version, and would be lost with the directory",
-                hint=["move it away, or use -o ANOTHER", "or --force to lose it"],
-            )
+    for inner in workspace.store.left_out(target) if os.path.lexists(target) else ():
+        raise Conflict(
+            f"{quoted(_shown(workspace, target / inner), 200)} is in no version, and would be lost with the directory",
+            hint=["move it away, or use -o ANOTHER", "or --force to lose it"],
+        )
 
 
 def _keep(workspace: Workspace, target: Path, there: str | None) -> None:
     """Before bytes of a registered version are replaced: see that the store has them whole, else store them."""
-    if there is not None and not is_whole(workspace.store, there, directory=target.is_dir()):
-        take_anew(workspace.store, there, target, directory=target.is_dir())
+    if there is not None and not is_whole(workspace.store, there, directory=os.path.isdir(target)):
+        take_anew(workspace.store, there, target, directory=os.path.isdir(target))
 
 
 def _shown(workspace: Workspace, target: Path) -> str:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from modelver import files
 from modelver.domain.records import Artifact, Attachment, Input, Version
 
 _FORMAT = 1
@@ -48,7 +49,7 @@ class RecordCache:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        files.make_directory(self._path.parent)
         # Nobody waits for a cache: where another process writes just now, this one goes on without.
         database = sqlite3.connect(self._path, timeout=0)
         try:

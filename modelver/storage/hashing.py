@@ -206,7 +206,7 @@ class StatCache:
         draft = place.with_name(f"{place.name}.{os.getpid()}.{threading.get_ident()}")
         try:
             body = json.dumps({"format": 1, "path": name, "rows": rows}).encode()
-            self.directory.mkdir(parents=True, exist_ok=True)
+            files.make_directory(self.directory)
             draft.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
             draft.replace(place)
         except (OSError, ValueError):

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from modelver import files
 from modelver.domain.text import printable
-from modelver.errors import Damaged
+from modelver.errors import Damaged, ModelverError, UsageError
 from modelver.storage import export, ingest
 from modelver.storage.hashing import Known, StatCache, digest_of_bytes, hash_descriptor, is_digest
 from modelver.storage.ingest import Reader, Taken
@@ -71,6 +71,8 @@ class ObjectStore:
             status = os.lstat(self._place(digest))
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise files.disk_error(f"read object {digest}", error) from error
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def has(self, digest: str) -> bool:
@@ -103,7 +105,7 @@ class ObjectStore:
 
     def manifest(self, digest: str) -> Manifest:
         """A directory's manifest, its bytes verified; `Damaged` when it is hostile or no manifest."""
-        with self.open(digest) as source:
+        with self.open(digest) as source, files.disk_errors(f"read object {digest}"):
             data = source.read(MAX_BYTES + 1)
         if len(data) <= MAX_BYTES and digest_of_bytes(data) != digest:
             raise export.mismatch(digest, digest_of_bytes(data))
@@ -132,7 +134,8 @@ class ObjectStore:
         """Store a file or a directory; reads each byte once and writes it at most once.
 
         `link` is reflink, copy or hardlink (T2). With a `cache` and the artifact's `name`, its path
-        relative to the work tree, unchanged files whose objects are here are not read at all.
+        relative to the work tree, unchanged files whose objects are here are not read at all: of those
+        objects only the size is looked at, where reading the file would heal an object that is damaged.
         `NotFound` without anything at `path`, `UsageError` for what cannot be kept, `Conflict` when it
         changes while it is read, `ProgramFailed` when the disk refuses; then nothing is stored.
         """
@@ -151,7 +154,7 @@ class ObjectStore:
     def put_bytes(self, data: bytes) -> str:
         """Store bytes in memory; their digest."""
         digest = digest_of_bytes(data)
-        if self.size(digest) == len(data) and self.path(digest).read_bytes() == data:
+        if self._is_right(digest):
             return digest
         with files.disk_errors("store an object"), files.staging(self.tmp) as place:
             draft = place / "0"
@@ -159,7 +162,7 @@ class ObjectStore:
                 with files.Draft(draft, mode=0o444) as target:
                     target.make_read_only()
                     target.write(memoryview(data))
-                self._publish({digest: (draft, len(data))}, together)
+                self._publish({digest: draft}, together)
         return digest
 
     def digest_of(
@@ -170,20 +173,53 @@ class ObjectStore:
         cache: StatCache | None = None,
         name: str | None = None,
     ) -> str:
-        """The digest that `put` would give, with the same errors, storing nothing."""
+        """The digest that `put` would give, with the same errors, storing nothing.
+
+        Other things may lie in a directory of the digest: `left_out` names them.
+        """
         with files.disk_errors(f"read {printable(str(path))}"):
-            tree = scan(path, follow_symlinks=follow_symlinks)
-            known = cache.load(name) if cache is not None and name is not None else Known()
-            reader = Reader("copy")
-            entries = self._entries(
-                tree, known, lambda found: ingest.take_all(found, reader, None), lambda _digest, _size: True
-            )
-            if cache is not None and name is not None:
-                cache.save(name, known)
-            return entries[0].digest if tree.kind == "file" else Manifest.of(entries + tree.links).digest
+            return self._digest_of(scan(path, follow_symlinks=follow_symlinks), cache, name)
+
+    def left_out(self, path: Path) -> tuple[str, ...]:
+        """What lies in a directory, but in no object of it: the first 100 paths, with the errors of `put`.
+
+        Git's own directories and empty directories; nothing for a file. No file is read.
+        """
+        return tuple(scan(path).left_out)
+
+    def holds_only(self, path: Path, digest: str, *, cache: StatCache | None = None, name: str | None = None) -> bool:
+        """Whether the object `digest` has all that lies at `path`, so that replacing `path` by it loses nothing.
+
+        For a file: its bytes are the object's. For a directory: its manifest is, and nothing is left out.
+        False for what can be no artifact, like a link or a pipe; other errors as `digest_of` has them.
+        That the object is in the store is not looked at.
+        """
+        with files.disk_errors(f"read {printable(str(path))}"):
+            try:
+                tree = scan(path)
+                return not tree.left_out and self._digest_of(tree, cache, name) == digest
+            except UsageError:
+                return False
+
+    def _digest_of(self, tree: Scan, cache: StatCache | None, name: str | None) -> str:
+        known = cache.load(name) if cache is not None and name is not None else Known()
+        reader = Reader("copy")
+        entries = self._entries(
+            tree, known, lambda found: ingest.take_all(found, reader, None), lambda _digest, _size: True
+        )
+        if cache is not None and name is not None:
+            cache.save(name, known)
+        return entries[0].digest if tree.kind == "file" else Manifest.of(entries + tree.links).digest
 
     def _is_stored(self, digest: str, size: int) -> bool:
         return self.size(digest) == size
+
+    def _is_right(self, digest: str) -> bool:
+        try:
+            self.verify(digest)
+        except ModelverError:
+            return False
+        return True
 
     def _entries(
         self,
@@ -212,36 +248,34 @@ class ObjectStore:
         self.remove_leftovers()
         with files.staging(self.tmp) as place, files.FlushTogether(place) as together:
             taken = [self._linked(one, place) for one in ingest.take_all(found, reader, place)]
-            drafts = {one.digest: (one.draft, one.status.st_size) for one in taken if one.draft is not None}
-            self._publish(drafts, together)
+            self._publish({one.digest: one.draft for one in taken if one.draft is not None}, together)
         return taken
 
     def _linked(self, taken: Taken, place: Path) -> Taken:
         """Make the hard link that stands for a file which was only hashed so far, or a copy instead."""
         if not taken.linked or taken.draft is None:
             return taken
-        if self._is_stored(taken.digest, taken.status.st_size):
+        if self._is_right(taken.digest):
             return Taken(taken.found, taken.status, taken.digest, taken.began, None)
         status = ingest.link_work_file(taken, taken.draft)
         if status is None:
             return Reader("copy").take(taken.found, taken.draft)
         return Taken(taken.found, status, taken.digest, taken.began, taken.draft)
 
-    def _publish(self, drafts: dict[str, tuple[Path, int]], together: files.FlushTogether) -> None:
-        """Rename drafts to objects, also over one that is here: the draft was hashed just now, that one was not."""
-        new = {digest: draft for digest, (draft, _) in drafts.items()}
-        ingest.flush_drafts(list(new.values()), together)
-        self._make(sorted({digest[7:9] for digest in new}))
-        for digest, draft in new.items():
+    def _publish(self, drafts: dict[str, Path], together: files.FlushTogether) -> None:
+        """Rename drafts to objects, also over one that is here: its bytes may be damaged, the draft's are not."""
+        ingest.flush_drafts(list(drafts.values()), together)
+        prefixes = sorted({digest[7:9] for digest in drafts})
+        self._make(prefixes)
+        for digest, draft in drafts.items():
             os.replace(draft, self._place(digest))
-        # Also where an object was here: its writer may not have come to this point yet.
-        ingest.flush_directories([self.objects / prefix for prefix in {digest[7:9] for digest in drafts}], together)
+        ingest.flush_directories([self.objects / prefix for prefix in prefixes], together)
 
     def _make(self, prefixes: Sequence[str]) -> None:
         """Make directories of objects, durable before anything is in them."""
         missing = [prefix for prefix in prefixes if not (self.objects / prefix).is_dir()]
         for prefix in missing:
-            (self.objects / prefix).mkdir(parents=True, exist_ok=True)
+            files.make_directory(self.objects / prefix)
         if missing:
             files.flush_directory(self.objects)
             files.flush_directory(self.root)
@@ -298,6 +332,7 @@ class ObjectStore:
                 except OSError as error:
                     if error.errno != errno.EXDEV:  # a bind mount looks like the same file system
                         raise
+            files.remove_leftovers(target.parent, prefix=export.ASIDE)
             with files.staging(target.parent, prefix=export.ASIDE) as place:
                 return export.put_in_place(build(place), target, replace=replace)
 
@@ -311,4 +346,6 @@ def _names(directory: Path, pattern: re.Pattern[str]) -> list[str]:
         names = os.listdir(directory)
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise files.disk_error("list the objects", error) from error
     return sorted(name for name in names if pattern.fullmatch(name))

@@ -11,11 +11,12 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modelver import files
 from modelver.domain import paths
 from modelver.domain.text import printable
 from modelver.errors import ModelverError, NotFound, UsageError
 from modelver.storage.hashing import changed
-from modelver.storage.paths import MAX_WARNINGS, Links, fold_links, folding_warnings, leads_out
+from modelver.storage.paths import MAX_WARNINGS, Links, Ways, folding_warnings
 from modelver.storage.trees import MAX_ENTRIES, Entry
 
 _KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
@@ -36,29 +37,44 @@ class Found:
 
 @dataclass
 class Scan:
-    """The content of an artifact: `kind` is file or directory; warnings are whole lines for people."""
+    """The content of an artifact: `kind` is file or directory; warnings are whole lines for people.
+
+    `left_out` are the first 100 paths that no manifest keeps: Git's own directories, and empty ones.
+    """
 
     kind: str
     files: list[Found] = field(default_factory=list)
     links: list[Entry] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def scan(path: Path, *, follow_symlinks: bool = False) -> Scan:
     """Look at a file or a directory, reading no file.
 
     `NotFound` when there is nothing; `UsageError` for names that are not UTF-8, links that lead out (or,
-    when followed, nowhere or round in a circle), pipes, sockets and devices.
+    when followed, nowhere or round in a circle), pipes, sockets and devices; `ProgramFailed` when the disk
+    refuses.
     """
+    with files.disk_errors(f"read {printable(str(path))}"):
+        return _scan(*_start(path, follow_symlinks), follow_symlinks)
+
+
+def _start(path: Path, follow_symlinks: bool) -> tuple[Path, os.stat_result]:
+    """Where the artifact itself lies, and how it looks."""
     try:
         status = path.lstat()
-        if stat.S_ISLNK(status.st_mode):
-            if not follow_symlinks:
-                raise _refused_link(str(path), "it is a symbolic link itself")
-            path = path.resolve(strict=True)
-            status = path.lstat()
+        if not stat.S_ISLNK(status.st_mode):
+            return path, status
+        if not follow_symlinks:
+            raise _refused_link(str(path), "it is a symbolic link itself")
+        path = Path(os.path.realpath(path, strict=True))
+        return path, path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"there is no file or directory {printable(str(path))}") from None
+
+
+def _scan(path: Path, status: os.stat_result, follow_symlinks: bool) -> Scan:
     if stat.S_ISREG(status.st_mode):
         return Scan("file", [Found("", str(path), status)])
     if not stat.S_ISDIR(status.st_mode):
@@ -78,7 +94,11 @@ class _Walker:
     def __init__(self, found: Scan, follow: bool) -> None:
         self.found = found
         self.follow = follow
-        self.left_out = 0
+        self.told = 0
+
+    def _leave_out(self, whole: str) -> None:
+        if len(self.found.left_out) < MAX_WARNINGS:
+            self.found.left_out.append(whole)
 
     def region(self, name: str, place: str, above: tuple[tuple[int, int], ...]) -> None:
         """Walk a directory whose links are judged from here; `above` are the directories that led here."""
@@ -88,7 +108,10 @@ class _Walker:
         while pending:
             inner, directory, chain = pending.pop()
             chain = (*chain, _mark(directory, name, inner, chain))
-            for item in _items(directory):
+            items = _items(directory)
+            if inner and not items:
+                self._leave_out(f"{name}/{inner}" if name else inner)
+            for item in items:
                 path = f"{inner}/{item.name}" if inner else item.name
                 whole = f"{name}/{path}" if name else path
                 status = self._look(item, whole)
@@ -112,8 +135,9 @@ class _Walker:
                 hint="rename it: a directory artifact has to be the same on every machine",
             ) from None
         if paths.is_git(item.name):
-            self.left_out += 1
-            if self.left_out <= MAX_WARNINGS:
+            self._leave_out(whole)
+            self.told += 1
+            if self.told <= MAX_WARNINGS:
                 self.found.warnings.append(f"{printable(whole)} is left out: Git's own directory is no part of a model")
             return None
         if (reason := paths.fault(item.name)) is not None:
@@ -131,10 +155,10 @@ class _Walker:
             raise UsageError(f"the directory holds more than {MAX_ENTRIES} files")
 
     def _links(self, name: str, links: Links, places: dict[str, tuple[str, tuple[tuple[int, int], ...]]]) -> None:
-        folded = fold_links(links)
+        ways = Ways(links)
         for path, target in links.items():
             whole = f"{name}/{path}" if name else path
-            reason = leads_out(path, links, folded)
+            reason = ways.lead_out(path)
             try:
                 target.encode()
             except UnicodeEncodeError:

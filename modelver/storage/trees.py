@@ -17,7 +17,7 @@ from modelver.domain import paths
 from modelver.domain.text import printable
 from modelver.errors import Damaged, NotFound, UsageError
 from modelver.storage.hashing import digest_of_bytes
-from modelver.storage.paths import Links, fold_links, leads_out
+from modelver.storage.paths import MAX_PARTS, Links, Ways
 
 MAX_ENTRIES = 1_000_000
 MAX_BYTES = 512 << 20
@@ -196,36 +196,30 @@ def _fault(entries: tuple[Entry, ...]) -> str | None:
 
 
 def _fault_of_paths(entries: tuple[Entry, ...]) -> str | None:
-    leaves = {entry.path for entry in entries}
-    checked: set[str] = set()
+    """In the order of their bytes, what lies below a path comes after it, before all that does not begin with it."""
+    above: list[str] = []
     before = b""
     for entry in entries:
+        while above and not entry.path.startswith(above[-1]):
+            above.pop()
         reason = paths.fault(entry.path)
         if reason is None and entry.path.encode() <= before:
             reason = "it is there twice, or not in its place"
-        if reason is None and _below_a_leaf(entry.path, leaves, checked):
+        if reason is None and above and entry.path[len(above[-1])] == "/":
             reason = "it lies below a file or a link"
+        if reason is None and entry.path.count("/") >= MAX_PARTS:
+            reason = f"it lies more than {MAX_PARTS} directories deep"
         if reason is not None:
             return f"{printable(entry.path)}: {reason}"
         before = entry.path.encode()
+        above.append(entry.path)
     return None
 
 
-def _below_a_leaf(path: str, leaves: set[str], checked: set[str]) -> bool:
-    """Whether a parent of `path` is no directory; parents in `checked` were looked at before."""
-    parent = path.rpartition("/")[0]
-    while parent and parent not in checked:
-        if parent in leaves:
-            return True
-        checked.add(parent)
-        parent = parent.rpartition("/")[0]
-    return False
-
-
 def _fault_of_links(links: Links) -> str | None:
-    folded = fold_links(links)
+    ways = Ways(links)
     for path in links:
-        reason = leads_out(path, links, folded)
+        reason = ways.lead_out(path)
         if reason is not None:
             return f"{printable(path)}: {reason}"
     return None

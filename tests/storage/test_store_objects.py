@@ -21,6 +21,7 @@ from modelver import files
 from modelver.errors import Conflict, Damaged, ModelverError, NotFound, UsageError
 from modelver.storage.objects import ObjectStore
 from modelver.storage.pump import CHUNK
+from modelver.storage.scan import scan
 from modelver.storage.trees import Entry, Manifest
 
 LARGE = 9 * CHUNK + 12345  # bytes; more than the ring of buffers holds
@@ -154,6 +155,29 @@ def test_an_object_that_is_here_gives_way_to_bytes_that_were_just_hashed(store, 
         place.chmod(0o444)
     assert store.put(large).digest == digest
     store.verify(digest)
+
+
+@pytest.mark.parametrize("link", ["reflink", "copy", "hardlink"])
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_damage_that_keeps_the_size_is_healed(store, large, tmp_path, kind, link):
+    """W1: the good bytes are at hand, so storing them again puts every object right, the manifest too."""
+    source = large if kind == "file" else make_tree(tmp_path / "model")
+    digest = store.put(source).digest
+    for object_ in store.list():
+        place = store.path(object_)
+        place.chmod(0o644)
+        place.write_bytes(bytes(place.stat().st_size))
+    assert store.put(source, link=link).digest == digest
+    for object_ in store.list():
+        store.verify(object_)
+
+
+def test_a_file_that_is_its_own_object_stays_so(store, large):
+    """T2: storing a hard link again makes no second copy of it."""
+    place = store.path(store.put(large, link="hardlink").digest)
+    store.put(large, link="hardlink")
+    assert large.samefile(place)
+    store.verify(next(store.list()))
 
 
 def test_a_directory_is_stored_with_its_manifest_last(store, tmp_path):
@@ -608,3 +632,165 @@ def test_without_one_flush_for_all_each_file_is_flushed(store, tmp_path, monkeyp
     stored = store.put(make_tree(tmp_path / "model", count=100))
     store.export_tree(stored.digest, tmp_path / "out")
     assert store.digest_of(tmp_path / "out") == stored.digest
+
+
+def without_rights(*words: str) -> list[str]:
+    """A command as somebody who is not above the permissions of files."""
+    if os.geteuid() != 0:
+        return list(words)
+    if shutil.which("setpriv") is None:
+        assert not os.environ.get("MODELVER_REQUIRE_ALL"), "setpriv is missing"
+        pytest.skip("setpriv is missing")
+    return ["setpriv", "--inh-caps=-all", "--bounding-set=-all", *words]
+
+
+@pytest.mark.parametrize("kind", ["store", "target"])
+def test_what_may_not_be_read_or_written_is_the_disks_error(store, large, tmp_path, kind):
+    """Exit 7, with the path at fault."""
+    digest = store.put(large).digest
+    (tmp_path / "closed").mkdir(mode=0o555)
+    (tmp_path / "secret").mkdir(mode=0o000)
+    words = (store.root, "put", tmp_path / "secret") if kind == "store" else (store.root, digest, tmp_path / "closed/x")
+    done = subprocess.run(without_rights(*command(*words)), capture_output=True, text=True, check=False)
+    assert done.returncode == 7, done.stderr
+    assert "Permission denied" in done.stderr
+    assert str(words[2]) in done.stderr
+
+
+@pytest.mark.parametrize("action", ["put", "digest_of", "left_out", "holds_only", "export", "export_tree", "scan"])
+@pytest.mark.parametrize("name", ["x" * 256, "file/x", "x/" * 3000 + "x"])
+def test_a_path_that_no_disk_takes_is_an_error_of_ours(store, tmp_path, action, name):
+    """Exit 2, 3 or 7, and the name is told."""
+    (tmp_path / "file").write_text("")
+    digest = store.put_bytes(Manifest(()).to_bytes())
+    path = tmp_path / name
+    actions = {
+        "export": lambda: store.export(digest, path),
+        "export_tree": lambda: store.export_tree(digest, path),
+        "holds_only": lambda: store.holds_only(path, digest),
+        "scan": lambda: scan(path),
+    }
+    with pytest.raises(ModelverError) as caught:
+        actions.get(action, lambda: getattr(store, action)(path))()
+    assert caught.value.code in (2, 3, 7)
+    assert name in caught.value.message
+
+
+# What a digest does not tell
+
+
+@pytest.mark.parametrize("extra", [".git", "sub/.git", "empty", "sub/a/b/empty", "gitfile"])
+def test_a_directory_may_hold_more_than_its_digest_tells(store, tmp_path, extra):
+    """T3: Git's own and empty directories are in no manifest, so putting one in place would lose them."""
+    tree = make_tree(tmp_path / "model")
+    digest = store.put(tree).digest
+    assert store.holds_only(tree, digest)
+    assert store.left_out(tree) == ()
+    if extra == "gitfile":
+        (tree / ".git").write_text("gitdir: elsewhere")
+    else:
+        (tree / extra).mkdir(parents=True)
+    assert store.digest_of(tree) == digest
+    assert not store.holds_only(tree, digest)
+    assert store.left_out(tree) == (".git" if extra == "gitfile" else extra,)
+
+
+def test_bytes_that_an_object_lacks_are_not_only_its_own(store, tmp_path):
+    """T3: another file, another kind of thing, or a link in the directory's place."""
+    tree = make_tree(tmp_path / "model")
+    digest, single = store.put(tree).digest, store.put(tree / "run").digest
+    assert store.holds_only(tree / "run", single)
+    assert not store.holds_only(tree / "large.bin", single)
+    assert not store.holds_only(tree, single)
+    (tmp_path / "alias").symlink_to(tree)
+    assert not store.holds_only(tmp_path / "alias", digest)
+    os.mkfifo(tree / "pipe")
+    assert not store.holds_only(tree, digest)
+
+
+def test_an_empty_directory_in_itself_is_all_that_its_manifest_is(store, tmp_path):
+    """T3: a checkout makes it, too."""
+    (tmp_path / "model").mkdir()
+    assert store.holds_only(tmp_path / "model", store.put(tmp_path / "model").digest)
+
+
+# Leftovers
+
+
+def test_leftovers_beside_a_target_go_with_the_next_export(store, large, tmp_path, monkeypatch):
+    """W1: outside the store's file system a kill leaves one there; only unlocked ones of ours go."""
+    monkeypatch.setattr("modelver.files.same_file_system", lambda *_: False)
+    digest = store.put(large).digest
+    out = tmp_path / "out"
+    for name in (".modelver-0123456789abcdef", ".modelver-notes", "0123456789abcdef"):
+        (out / name / "tree").mkdir(parents=True)
+    with files.staging(out, prefix=".modelver-") as used:
+        store.export(digest, out / "model.bin")
+        assert {path.name for path in out.iterdir()} == {".modelver-notes", "0123456789abcdef", used.name, "model.bin"}
+
+
+def test_read_only_directories_are_cleared_away(tmp_path):
+    """W1: a replaced directory may hold some; their files go, links in them are not followed."""
+    program = """
+import sys
+from pathlib import Path
+from modelver import files
+parent = Path(sys.argv[1])
+def fill(place):
+    (place / "tree/a/b").mkdir(parents=True)
+    (place / "tree/a/b/x").write_text("")
+    (place / "tree/out").symlink_to(sys.argv[2])
+    for path in (place / "tree/a/b", place / "tree/a", place / "tree"):
+        path.chmod(0o555 if path.name != "b" else 0)
+with files.staging(parent) as place:
+    fill(place)
+fill(parent / "0123456789abcdef")
+files.remove_leftovers(parent)
+"""
+    (tmp_path / "out").mkdir(mode=0o555)
+    words = without_rights(sys.executable, "-c", program, str(tmp_path / "tmp"), str(tmp_path / "out"))
+    subprocess.run(words, check=True)
+    assert not any((tmp_path / "tmp").iterdir())
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o555
+
+
+# Shared with a group
+
+
+def modes(root: Path) -> set[str]:
+    found = [path for path in root.rglob("*") if not path.is_symlink()]
+    return {("d" if path.is_dir() else "f") + format(stat.S_IMODE(path.stat().st_mode), "o") for path in found}
+
+
+def test_below_a_directory_of_a_group_all_is_the_groups(store, large, tmp_path):
+    """C5: `core.sharedRepository` makes `.git` setgid and writable for the group, whatever the umask is."""
+    store.root.mkdir()
+    store.root.chmod(0o2770)
+    former = os.umask(0o077)
+    try:
+        store.put(large)
+        with files.Lock(store.root / "locks/lock", timeout=1, what="it"), files.staging(store.tmp) as place:
+            (place / "kept").mkdir()
+            assert stat.S_IMODE(place.stat().st_mode) == 0o2770
+        files.replace_file(store.root / "journal", b"", draft=store.tmp / "journal")
+        assert stat.S_IMODE((store.root / "locks/lock").stat().st_mode) == 0o660
+        assert modes(store.root) == {"d2770", "f660", "f444"}
+    finally:
+        os.umask(former)
+
+
+def test_elsewhere_only_the_umask_counts(store, large):
+    """C5: nothing is opened to a group that may not write to the directory above."""
+    store.put(large)
+    with files.Lock(store.root / "lock", timeout=1, what="it"):
+        assert modes(store.root) == {"d755", "f644", "f444"}
+
+
+def test_a_replaced_file_keeps_its_mode(tmp_path):
+    """C5: whoever could read or write it before can do so now, and nobody else."""
+    for mode in (0o600, 0o664):
+        path = tmp_path / f"{mode}"
+        path.write_text("old")
+        path.chmod(mode)
+        files.replace_file(path, b"new", draft=tmp_path / "draft")
+        assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"new", mode)

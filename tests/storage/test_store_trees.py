@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
+import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -213,6 +216,12 @@ HOSTILE = {
     "link nowhere": text(link("x", "")),
     "link nul": text(link("x", "a\0")),
     "long path": text(file("a/" * 3000 + "b")),
+    "deep path": text(file("a/" * 256 + "b")),
+    "deep link": text(link("a/" * 256 + "b", "c")),
+    "link of many parts": text(link("x", "a/../" * 200)),
+    "links of many parts": text(link("x", "a/../" * 100 + "y"), link("y", "a/../" * 100)),
+    "link of many characters": text(link("x", "a" * 4097)),
+    "below a file among others": text(file("a"), file("a-b"), file("a-c"), file("a/b")),
     "size negative": text(file("x", size=-1)),
     "size float": text(file("x", size=1.5)),
     "size text": text(file("x", size="1")),
@@ -250,6 +259,29 @@ def test_a_hostile_manifest_is_damage(name):
         Manifest.parse(HOSTILE[name])
     assert caught.value.code == 5
     assert caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize("target", ["a/../" * 127, "l000000", "b/" * 255 + "b", "Ä/../" * 127])
+def test_a_hostile_manifest_of_many_links_is_read_in_seconds(target):
+    """I1: the cost of a link does not grow with the length of its way so far."""
+    links = [link(f"{'d' * 200}/l{number:06}", target) for number in range(20_000)]
+    links[0]["target"] = "x/../" * 120 + "y"
+    data = text(*links)
+    began = time.process_time()
+    with contextlib.suppress(Damaged):
+        Manifest.parse(data)
+    assert time.process_time() - began < 20
+
+
+def test_many_deep_paths_need_little_memory():
+    """I1: what lies above them is not written down for each."""
+    data = text(*[file(f"{number:05}/" + "a/" * 250 + "b") for number in range(4_000)])
+    tracemalloc.start()
+    try:
+        Manifest.parse(data)
+        assert tracemalloc.get_traced_memory()[1] < 30 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_path_at_fault_is_named_and_escaped():
