@@ -35,7 +35,9 @@ def initialise(workspace: Workspace) -> Initialised:
             layout.CONFIG: write({"format": 1, "branch": branch}),
         }
         missing = {path: data for path, data in wanted.items() if not _is_there(snapshot, path)}
-        return Change(missing, "modelver: init\n\nModelver-Op: init") if missing else None
+        if not missing:
+            return None
+        return Change(missing, "modelver: init\n\nModelver-Op: init", hidden=(layout.OBJECTS,))
 
     written = workspace.writer().write(plan, watched=[layout.ROOT])
     head = repository.head()
