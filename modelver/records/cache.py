@@ -1,4 +1,4 @@
-"""Parsed version records by the object id of their file, so that ten thousand are not parsed again and again.
+"""Parsed records by the object id of their file, so that thousands are not parsed again and again.
 
 A cache: it lies beside Git's own files, anybody may delete it, and it is never the reason of an error. Only
 records that were read and checked by the schema go in.
@@ -13,35 +13,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from modelver import files
-from modelver.domain.records import Artifact, Attachment, Input, Version
+from modelver.domain.records import Archive, ArchiveEntry, Artifact, Attachment, Input, Label, Version
 
-_FORMAT = 1
+_FORMAT = 2
 """Grows when the form of the rows changes; the file of another format is left alone."""
 
 _BATCH = 500
 
 
+Kind = TypeVar("Kind", Version, Label, Archive)
+
+
 class RecordCache:
-    """Version records by object id, in one SQLite file in `directory`."""
+    """Versions, labels and archive records by object id, in one SQLite file in `directory`."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / f"records-{_FORMAT}.sqlite"
 
-    def load(self, oids: Sequence[str]) -> dict[str, Version]:
-        """Those of the records that are known."""
-        found: dict[str, Version] = {}
+    def load(self, oids: Sequence[str], kind: type[Kind]) -> dict[str, Kind]:
+        """Those of the records that are known, all of one kind."""
+        found: dict[str, Kind] = {}
         with contextlib.suppress(sqlite3.Error, OSError, ValueError, TypeError, KeyError), self._open() as database:
             for start in range(0, len(oids), _BATCH):
                 part = oids[start : start + _BATCH]
                 marks = ",".join("?" * len(part))
                 rows = database.execute(f"SELECT oid, record FROM records WHERE oid IN ({marks})", part)  # noqa: S608
-                found |= {oid: _version(json.loads(record)) for oid, record in rows}
+                found |= {oid: _record(json.loads(record), kind) for oid, record in rows}
         return found
 
-    def save(self, records: Mapping[str, Version]) -> None:
+    def save(self, records: Mapping[str, Kind]) -> None:
         """Remember records; when the file cannot be written, nothing is remembered."""
         rows = [(oid, json.dumps(asdict(record), default=_text)) for oid, record in records.items()]
         with contextlib.suppress(sqlite3.Error, OSError), self._open() as database:
@@ -65,9 +68,17 @@ def _text(value: object) -> str:
     return value.isoformat()
 
 
-def _version(row: dict[str, Any]) -> Version:
-    row["created_at"] = datetime.fromisoformat(row["created_at"]).astimezone(UTC)
-    row["artifact"] = Artifact(**row["artifact"])
-    row["inputs"] = tuple(Input(**each) for each in row["inputs"])
-    row["attachments"] = {name: Attachment(**each) for name, each in row["attachments"].items()}
-    return Version(**row)
+def _record(row: dict[str, Any], kind: type[Kind]) -> Kind:
+    if kind is Archive:
+        row["history"] = tuple(ArchiveEntry(**(entry | {"at": _moment(entry["at"])})) for entry in row["history"])
+        return kind(**row)
+    row["created_at"] = _moment(row["created_at"])
+    if kind is Version:
+        row["artifact"] = Artifact(**row["artifact"])
+        row["inputs"] = tuple(Input(**each) for each in row["inputs"])
+        row["attachments"] = {name: Attachment(**each) for name, each in row["attachments"].items()}
+    return kind(**row)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

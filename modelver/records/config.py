@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from modelver.domain import names
 from modelver.domain.records import Values
-from modelver.domain.text import nearest, printable, quoted
+from modelver.domain.text import printable
 from modelver.records import yaml
 from modelver.records.nodes import Convert, Faults, Fields, Node, Wrong
+from modelver.records.rules import Rules, note_unknown, read_rules
 from modelver.records.values import format_number, mapping, one_of, text, truth
 
 _KEYS = "format branch stages metrics comparison remotes objects tags ignore commit hooks"
-_STAGE_KEYS = ("from", "require", "must_not_regress")
 _LINKS = ("reflink", "copy", "hardlink")
 _IGNORES = ("exclude", "gitignore")
 
@@ -49,15 +48,10 @@ class Commit:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """The configuration, every key with its default; `warnings` tell of keys that nothing reads.
-
-    `stages` is None where the section is absent, and any name is a stage.
-    """
+    """The configuration, every key with its default; `warnings` tell of keys that nothing reads."""
 
     branch: str | None = None
-    stages: Mapping[str, Values] | None = None
-    metrics: Values = field(default_factory=_nothing)
-    comparison: Values = field(default_factory=_nothing)
+    rules: Rules = field(default_factory=Rules)
     remotes: Mapping[str, Values] = field(default_factory=dict)
     objects: Objects = field(default_factory=Objects)
     tags: Tags = field(default_factory=Tags)
@@ -79,9 +73,7 @@ def parse_config(data: bytes, name: str) -> Config:
     faults.check()  # nothing else can be said about a format that is not known
     config = Config(
         branch=fields.may("branch", _branch, None),
-        stages=_stages(fields, faults),
-        metrics=fields.may("metrics", _section, {}),
-        comparison=fields.may("comparison", _section, {}),
+        rules=read_rules(fields, faults),
         remotes=fields.table("remotes", mapping),
         objects=_objects(fields.section("objects"), warnings),
         tags=_tags(fields.section("tags"), warnings),
@@ -89,7 +81,7 @@ def parse_config(data: bytes, name: str) -> Config:
         commit=_commit(fields.section("commit"), warnings),
         hooks=fields.may("hooks", _section, {}),
     )
-    _unknown(fields, _KEYS.split(), warnings)
+    note_unknown(fields, _KEYS.split(), warnings)
     faults.check()
     return replace(config, warnings=tuple(warnings.lines))
 
@@ -99,7 +91,7 @@ def _objects(fields: Fields, warnings: Faults) -> Objects:
         link=fields.may("link", one_of(*_LINKS), "reflink"),
         auto_fetch=fields.may("auto_fetch", truth, False),
     )
-    _unknown(fields, ("link", "auto_fetch"), warnings)
+    note_unknown(fields, ("link", "auto_fetch"), warnings)
     return objects
 
 
@@ -109,45 +101,14 @@ def _tags(fields: Fields, warnings: Faults) -> Tags:
         labels=fields.may("labels", _or_off("tag", "ref"), "tag"),
         promotions=fields.may("promotions", _or_off("tag"), "tag"),
     )
-    _unknown(fields, ("versions", "labels", "promotions"), warnings)
+    note_unknown(fields, ("versions", "labels", "promotions"), warnings)
     return tags
 
 
 def _commit(fields: Fields, warnings: Faults) -> Commit:
     commit = Commit(hooks=fields.may("hooks", truth, False), trailer=fields.may("trailer", text, ""))
-    _unknown(fields, ("hooks", "trailer"), warnings)
+    note_unknown(fields, ("hooks", "trailer"), warnings)
     return commit
-
-
-def _stages(fields: Fields, faults: Faults) -> Mapping[str, Values] | None:
-    """The section, whose keys are names of stages or patterns; None (any name is a stage) where it is absent."""
-    section = fields.may("stages", _node, None)
-    if section is None or section.value is None:
-        return None
-    found: dict[str, Values] = {}
-    inside = Fields(section, faults)
-    for name, node in inside.left().items():
-        if not names.is_stage_name(name.replace("*", "x").replace("?", "x")):
-            faults.add(node, f"{quoted(name)} is neither the name of a stage nor a pattern for some")
-        if node.value is None:
-            found[name] = {}
-            continue
-        rules = Fields(node, faults)
-        _unknown(rules, _STAGE_KEYS, faults)
-        found[name] = rules.rest()
-    return found
-
-
-def _unknown(fields: Fields, known: Iterable[str], into: Faults) -> None:
-    """Note every key that is left and not known, with the nearest that is."""
-    for key, node in fields.left().items():
-        if key not in known:
-            near = nearest(key, known, 1)
-            into.add(node, f"unknown key {quoted(key)}" + (f"; did you mean {near[0]}?" if near else ""))
-
-
-def _node(node: Node) -> Node | None:
-    return node
 
 
 def _section(node: Node) -> Values:

@@ -3,6 +3,7 @@
 import pytest
 
 from modelver.errors import Damaged
+from modelver.domain.metrics import Goal
 from modelver.records.config import Config, parse_config
 
 EXAMPLE = b"""\
@@ -39,10 +40,10 @@ def test_the_example_of_the_format():
     assert (found.objects.link, found.objects.auto_fetch) == ("hardlink", True)
     assert (found.tags.versions, found.tags.labels, found.tags.promotions) == ("ref", "off", "tag")
     assert (found.commit.hooks, found.commit.trailer) == (True, "[skip ci]")
-    assert found.stages is not None
-    assert list(found.stages) == ["production", "production-*"]
-    assert found.stages["production"]["must_not_regress"] == {"latency_ms": "10%"}
-    assert found.metrics["temperature"] == {"target": 0.7}
+    assert found.rules.stages is not None
+    assert list(found.rules.stages) == ["production", "production-*"]
+    assert found.rules.stages["production"]["must_not_regress"] == {"latency_ms": "10%"}
+    assert found.rules.metrics["temperature"] == Goal(direction="target", target=0.7)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_the_example_of_the_format():
 def test_everything_is_optional(data):
     """Configuration: an empty file is one with all defaults; without `stages` any name is a stage."""
     assert config(data) == Config()
-    assert config(data).stages is None
+    assert config(data).rules.stages is None
 
 
 def test_an_unknown_key_is_a_warning():

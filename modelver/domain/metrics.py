@@ -1,0 +1,72 @@
+"""What is better in a metric: goals as configured, else by a word of the name, and how far a change goes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+Direction = Literal["maximize", "minimize", "target"]
+
+_UP = frozenset(["accuracy", "auc", "f1", "precision", "recall", "bleu", "r2"])
+_DOWN = frozenset(["loss", "error", "rmse", "mae", "perplexity", "latency", "size", "cost"])
+_SPLIT = re.compile(r"[_\-./]+")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Goal:
+    """Where a metric should go; `target` is set for that direction only, `unit` is for people.
+
+    `assumed` is true where the goal comes from the metric's name and not from the configuration.
+    """
+
+    direction: Direction
+    target: float | None = None
+    unit: str | None = None
+    assumed: bool = False
+
+
+def goal_of(name: str, configured: Mapping[str, Goal]) -> Goal | None:
+    """The goal of a metric: the configured one, else by a word of its name; None where nobody knows.
+
+    A name with words of both kinds says nothing.
+
+    >>> goal_of("latency_ms", {}).direction, goal_of("val/loss", {}).direction, goal_of("epoch", {})
+    ('minimize', 'minimize', None)
+    """
+    if name in configured:
+        return configured[name]
+    words = set(_SPLIT.split(name.lower()))
+    up, down = bool(words & _UP), bool(words & _DOWN)
+    if up == down:
+        return None
+    return Goal(direction="maximize" if up else "minimize", assumed=True)
+
+
+def exact(value: float) -> Fraction:
+    """A number as it was written: 0.1 is one tenth, so that a difference of 0.93 and 0.91 is 0.02.
+
+    >>> float(exact(0.93) - exact(0.91))
+    0.02
+    """
+    return Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
+
+
+def gain(goal: Goal, a: float, b: float) -> Fraction:
+    """How much better `b` is than `a`, from -2 to 2; 0 where both are as good.
+
+    d = s·(b − a) / max(|a|, |b|), s = +1 to maximise and −1 to minimise; for a target x the distances to it are
+    compared: d = (|a − x| − |b − x|) / max(|a − x|, |b − x|).
+
+    >>> gain(Goal(direction="maximize"), 0.8, 1.0)
+    Fraction(1, 5)
+    """
+    old, new = exact(a), exact(b)
+    if goal.direction == "target":
+        target = exact(goal.target or 0)
+        old, new = abs(old - target), abs(new - target)
+    largest = max(abs(old), abs(new))
+    change = (new - old) / largest if largest else Fraction(0)
+    return change if goal.direction == "maximize" else -change

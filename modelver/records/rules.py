@@ -1,0 +1,126 @@
+"""What a team has decided about stages and metrics: sections of `config.yaml`, and of a model's `model.yaml`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from modelver.domain import names
+from modelver.domain.metrics import Goal
+from modelver.domain.records import Values
+from modelver.domain.text import nearest, quoted
+from modelver.records import yaml
+from modelver.records.nodes import Faults, Fields, Node, Wrong
+from modelver.records.values import finite, format_number, mapping, stage_name, text
+
+THRESHOLD = 0.05
+"""The relative difference that counts where nothing else is configured."""
+
+_STAGE_KEYS = ("from", "require", "must_not_regress")
+_GOAL_KEYS = ("goal", "target", "unit")
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """Stages (None: any name is one), goals of metrics, and the difference that counts (None: not said)."""
+
+    stages: Mapping[str, Values] | None = None
+    metrics: Mapping[str, Goal] = field(default_factory=dict)
+    threshold: float | None = None
+
+    def over(self, general: Rules) -> Rules:
+        """These rules where they say something, else the general ones; stages as a whole, metrics one by one."""
+        return Rules(
+            stages=general.stages if self.stages is None else self.stages,
+            metrics={**general.metrics, **self.metrics},
+            threshold=general.threshold if self.threshold is None else self.threshold,
+        )
+
+
+def read_rules(fields: Fields, faults: Faults) -> Rules:
+    """The sections `stages`, `metrics` and `comparison` of a file."""
+    comparison = fields.section("comparison")
+    rules = Rules(
+        stages=_stages(fields, faults),
+        metrics=fields.table("metrics", _goal),
+        threshold=comparison.may("threshold", _share, None),
+    )
+    comparison.rest()  # `primary` and `importance` are for comparisons that use samples
+    return rules
+
+
+def parse_card(data: bytes, name: str) -> Rules:
+    """What the card of a model, a file written by people, rules for it; all its other keys are for people."""
+    faults = Faults()
+    fields = Fields(yaml.read(data, name=name), faults)
+    fields.may("format", format_number, 1)
+    rules = read_rules(fields, faults)
+    faults.check()
+    return rules
+
+
+def note_unknown(fields: Fields, known: Iterable[str], into: Faults) -> None:
+    """Note every key that is left and not known, with the nearest that is."""
+    for key, node in fields.left().items():
+        if key not in known:
+            near = nearest(key, known, 1)
+            into.add(node, f"unknown key {quoted(key)}" + (f"; did you mean {near[0]}?" if near else ""))
+
+
+def _stages(fields: Fields, faults: Faults) -> Mapping[str, Values] | None:
+    """The section, whose keys are names of stages or patterns; None (any name is a stage) where it is absent."""
+    section = fields.may("stages", _node, None)
+    if section is None or section.value is None:
+        return None
+    found: dict[str, Values] = {}
+    inside = Fields(section, faults)
+    for name, node in inside.left().items():
+        if not names.is_stage_name(name.replace("*", "x").replace("?", "x")):
+            faults.add(node, f"{quoted(name)} is neither the name of a stage nor a pattern for some")
+        if node.value is None:
+            found[name] = {}
+            continue
+        rules = Fields(node, faults)
+        note_unknown(rules, _STAGE_KEYS, faults)
+        before = rules.may("from", stage_name, None)
+        found[name] = {**({"from": before} if before else {}), **rules.rest()}
+    return found
+
+
+def _goal(node: Node) -> Goal:
+    """A word, or a mapping with `goal` or `target`, and perhaps `unit`."""
+    if isinstance(node.value, str):
+        return _direction(node.value)
+    values = mapping(node)
+    if set(values) - set(_GOAL_KEYS) or len(values.keys() & {"goal", "target"}) != 1:
+        raise Wrong("maximize, minimize, or a mapping with goal or target, and perhaps unit")
+    inside = node.value
+    assert isinstance(inside, dict)
+    unit = text(inside["unit"]) if "unit" in inside else None
+    if "target" in inside:
+        return Goal(direction="target", target=finite(inside["target"]), unit=unit)
+    goal = _direction(text(inside["goal"]))
+    return Goal(direction=goal.direction, unit=unit)
+
+
+def _direction(word: str) -> Goal:
+    if word == "maximize":
+        return Goal(direction="maximize")
+    if word == "minimize":
+        return Goal(direction="minimize")
+    raise Wrong("maximize or minimize")
+
+
+def _share(node: Node) -> float:
+    """A share from 0 to 10, as a number or in per cent."""
+    match = _PERCENT.fullmatch(node.value) if isinstance(node.value, str) else None
+    share = float(match[1]) / 100 if match else finite(node)
+    if not 0 <= share <= 10:
+        raise Wrong("a share like 5% or 0.05")
+    return share
+
+
+def _node(node: Node) -> Node:
+    return node
