@@ -31,11 +31,16 @@ _HOMES = {
 }
 
 
-def open(directory: str | os.PathLike[str] = ".", settings: Mapping[str, str] | None = None) -> Registry:
-    """The registry in the Git repository that `directory` lies in; raises `NotFound` where there is none."""
+def open(
+    directory: str | os.PathLike[str] = ".", settings: Mapping[str, str] | None = None, *, at: str | None = None
+) -> Registry:
+    """The registry in the Git repository that `directory` lies in; raises `NotFound` where there is none.
+
+    With `at`, a revision or a date in ISO 8601, it is read as it was then.
+    """
     from modelver.registry import Registry
 
-    return Registry(directory, settings)
+    return Registry(directory, settings, at=at)
 
 
 def __getattr__(name: str) -> Any:

@@ -19,13 +19,19 @@ from modelver.git.repository import Repository
 from modelver.operations.workspace import Workspace
 
 if TYPE_CHECKING:
+    from modelver.domain.semver import Part
     from modelver.operations.inputs import Code, Data, Parent
     from modelver.operations.results import (
         Added,
+        Archived,
         CheckedOut,
+        Difference,
         Initialised,
+        Labelled,
+        Log,
         ModelList,
         Shown,
+        Staged,
         Status,
         Verified,
         VersionList,
@@ -57,21 +63,32 @@ class Registry:
 
     Wherever a version is asked for, a reference as typed on the command line does, and so does the result of
     another call. Paths are relative to `directory`. `settings` are choices of this machine, by the key that
-    the configuration has for them, such as `lock-timeout`. Every method raises `ModelverError`, whose class
+    the configuration has for them, such as `lock-timeout`. With `at`, a revision or a date, the records of that
+    moment are read, and nothing can be written. Every method raises `ModelverError`, whose class
     says what kind of error it is. What a method needs is imported when it is called.
     """
 
-    def __init__(self, directory: str | os.PathLike[str] = ".", settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] = ".",
+        settings: Mapping[str, str] | None = None,
+        *,
+        at: str | None = None,
+    ) -> None:
         place = os.fsdecode(directory)
         if "\0" in place or not os.path.isdir(place):
             raise UsageError(f"there is no directory {quoted(place)}")
         self._directory = Path(place).absolute()
         self._settings = dict(settings or {})
+        self._at = at
         self._repository = Repository.discover(self._directory)
+        self.remarks: list[str] = []
+        """What the last call had to tell besides its result."""
 
     def _workspace(self) -> Workspace:
         # A new one for each call, so that each sees the repository as it is.
-        return Workspace(self._repository, self._directory, self._settings)
+        self.remarks = []
+        return Workspace(self._repository, self._directory, self._settings, self._at, self.remarks)
 
     def close(self) -> None:
         """End the process that reads; the next call starts another."""
@@ -109,15 +126,18 @@ class Registry:
         params_files: Sequence[str] = (),
         inputs: Sequence[Data | Code | Parent] = (),
         meta: Mapping[str, Value] | None = None,
+        label: str | None = None,
+        bump: Part | None = None,
+        stage: str | None = None,
         message: str = "",
         time: datetime | None = None,
         allow_tracked: bool = False,
         follow_symlinks: bool = False,
     ) -> Added:
-        """Register the file or directory at `path` as a new version, in one commit and one tag.
+        """Register the file or directory at `path` as a new version, in one commit.
 
-        `model` is by default the one that has this path already, else the file's own name. `time` sets the
-        second of the version's id by hand.
+        `model` is by default the one that has this path already, else the file's own name. `label` or `bump`
+        label it and `stage` promotes it, in the same commit. `time` sets the second of the version's id by hand.
         """
         from modelver.operations.add import Request, add
 
@@ -130,12 +150,71 @@ class Registry:
             params_files=params_files,
             inputs=inputs,
             meta=meta or {},
+            label=label,
+            bump=bump,
+            stage=stage,
             message=message,
             time=time,
             allow_tracked=allow_tracked,
             follow_symlinks=follow_symlinks,
         )
         return add(self._workspace(), request)
+
+    @_our_errors
+    def tag(self, ref: object, label: str | None = None, *, bump: Part | None = None, message: str = "") -> Labelled:
+        """Label a version, by a name or by the next semantic version (`bump`: major, minor or patch)."""
+        from modelver.operations.label import tag
+
+        return tag(self._workspace(), str(ref), label, bump=bump, message=message)
+
+    @_our_errors
+    def untag(self, ref: object) -> Labelled:
+        """Take a label back that nobody else has seen: `modelver tag --delete MODEL@LABEL`."""
+        from modelver.operations.label import untag
+
+        return untag(self._workspace(), str(ref))
+
+    @_our_errors
+    def promote(self, ref: object, stage: str, *, message: str = "") -> Staged:
+        """Give a stage to a version."""
+        from modelver.operations.stages import promote
+
+        return promote(self._workspace(), str(ref), stage, message=message)
+
+    @_our_errors
+    def rollback(self, model: str, stage: str | None = None, *, to: object | None = None, message: str = "") -> Staged:
+        """Give a stage, by default the only one held, back to its former holder, or to the earlier one `to`."""
+        from modelver.operations.stages import rollback
+
+        return rollback(self._workspace(), model, stage, to=None if to is None else str(to), message=message)
+
+    @_our_errors
+    def demote(self, model: str, stage: str, *, message: str = "") -> Staged:
+        """Take a stage from its holder, so that nobody holds it."""
+        from modelver.operations.stages import demote
+
+        return demote(self._workspace(), model, stage, message=message)
+
+    @_our_errors
+    def archive(self, ref: object, *, undo: bool = False, message: str = "") -> Archived:
+        """Retire a version that holds no stage; with `undo` bring it back."""
+        from modelver.operations.archive import archive
+
+        return archive(self._workspace(), str(ref), undo=undo, message=message)
+
+    @_our_errors
+    def log(self, ref: object | None = None, *, limit: int | None = None) -> Log:
+        """What happened, newest first: to all models, to one, or to one version."""
+        from modelver.operations.history import log
+
+        return log(self._workspace(), None if ref is None else str(ref), limit=limit)
+
+    @_our_errors
+    def diff(self, a: object, b: object | None = None) -> Difference:
+        """How version `b` differs from `a`; of one version alone, how it differs from production or the one before."""
+        from modelver.operations.compare import diff
+
+        return diff(self._workspace(), str(a), str(b)) if b is not None else diff(self._workspace(), None, str(a))
 
     @_our_errors
     def models(self, *, limit: int | None = None) -> ModelList:

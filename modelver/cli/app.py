@@ -16,18 +16,26 @@ class _Home:
     module: str
     function: str
     writes: bool = False
+    reads: bool = False
 
 
 COMMANDS = {
     "init": _Home("write", "init", writes=True),
     "add": _Home("write", "add", writes=True),
-    "list": _Home("look", "list_"),
-    "show": _Home("look", "show"),
-    "status": _Home("look", "status"),
-    "checkout": _Home("retrieve", "checkout", writes=True),
-    "cat": _Home("retrieve", "cat"),
-    "path": _Home("retrieve", "path"),
-    "verify": _Home("look", "verify", writes=True),
+    "tag": _Home("stages", "tag", writes=True),
+    "promote": _Home("stages", "promote", writes=True),
+    "rollback": _Home("stages", "rollback", writes=True),
+    "demote": _Home("stages", "demote", writes=True),
+    "archive": _Home("stages", "archive", writes=True),
+    "list": _Home("look", "list_", reads=True),
+    "show": _Home("look", "show", reads=True),
+    "log": _Home("look", "log", reads=True),
+    "diff": _Home("look", "diff", reads=True),
+    "status": _Home("look", "status", reads=True),
+    "checkout": _Home("retrieve", "checkout", writes=True, reads=True),
+    "cat": _Home("retrieve", "cat", reads=True),
+    "path": _Home("retrieve", "path", reads=True),
+    "verify": _Home("look", "verify", writes=True, reads=True),
     "demo": _Home("demo", "demo"),
 }
 """All commands, in the order of the help."""
@@ -49,7 +57,7 @@ def program(words: Sequence[str] = ()) -> typer.Typer:
     for name in _meant(words):
         home = COMMANDS[name]
         function = getattr(importlib.import_module(f"modelver.cli.{home.module}"), home.function)
-        app.command(name)(with_shared_options(function, writes=home.writes))
+        app.command(name)(with_shared_options(function, writes=home.writes, reads=home.reads))
     return app
 
 

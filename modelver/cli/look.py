@@ -1,4 +1,4 @@
-"""Commands that look: list, show, status, verify."""
+"""Commands that look: list, show, log, diff, status, verify."""
 
 from __future__ import annotations
 
@@ -36,10 +36,48 @@ def show(context: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF
     \b
     Examples:
       modelver show fraud
-      modelver show fraud~1 --json
+      modelver show fraud@production --json
+      modelver show fraud@production --at 2024-01-31
       modelver show v20240101120000_abcd1234
     """
     present(context, registry(context).show(ref))
+
+
+def log(
+    context: typer.Context,
+    ref: Annotated[str | None, typer.Argument(metavar="[MODEL|REF]", help="Only this model, or this version.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N events.")] = None,
+) -> None:
+    """Show what happened, newest first: who added, labelled, promoted and archived what, and why.
+
+    It is told from the records, so it is whole in a shallow clone and after a squash merge, too.
+
+    \b
+    Examples:
+      modelver log
+      modelver log fraud --limit 10
+      modelver log fraud@1.2.0 --json
+    """
+    present(context, registry(context).log(ref, limit=limit))
+
+
+def diff(
+    context: typer.Context,
+    a: Annotated[str, typer.Argument(metavar="[A]", help="The version to compare with.")],
+    b: Annotated[str | None, typer.Argument(metavar="B", help="The version that is looked at.")] = None,
+) -> None:
+    """Compare two versions: metrics, parameters, artifact, and which of the two the numbers speak for.
+
+    With one version, it is compared with the one in production, else with the version before it. Whether more
+    is better is configured (metrics:) or told by a word of the metric's name; of others nothing is said.
+
+    \b
+    Examples:
+      modelver diff fraud@production fraud
+      modelver diff fraud
+      modelver diff fraud@1.0.0 fraud@1.1.0 --json
+    """
+    present(context, registry(context).diff(a, b))
 
 
 def status(context: typer.Context) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelver.cli.render import present
+from modelver.cli.render import present, show_remarks
 from modelver.cli.shared import choices, registry
 from modelver.errors import UsageError
 
@@ -47,6 +47,7 @@ def cat(context: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF[
         raise UsageError("cat writes a model's bytes, so there is no --json", hint="modelver show REF --json")
     registry(context).stream(ref, sys.stdout.buffer.write)
     sys.stdout.buffer.flush()
+    show_remarks(context)
 
 
 def path(context: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF[:PATH]", help=_REF)]) -> None:

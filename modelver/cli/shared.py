@@ -7,12 +7,13 @@ import inspect
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from modelver.domain.text import moment_of
 from modelver.errors import UsageError
 from modelver.registry import Registry
 
@@ -28,6 +29,8 @@ class Choices:
     no_color: bool = False
     directory: str | None = None
     lock_timeout: str | None = None
+    at: str | None = None
+    opened: Registry | None = None
 
 
 def _version(asked: bool) -> None:
@@ -56,9 +59,21 @@ _WAITING: dict[str, Any] = {
 }
 
 
-def with_shared_options(function: Callable[..., None], *, writes: bool = False) -> Callable[..., None]:
-    """A command that also takes the shared options; one that writes may have to wait for another writer."""
-    shared = _SHARED | (_WAITING if writes else {})
+_READING: dict[str, Any] = {
+    "at": Annotated[
+        str | None, typer.Option(metavar="REV|DATE", help="Read the registry as it was at a revision or date.")
+    ],
+}
+
+
+def with_shared_options(
+    function: Callable[..., None], *, writes: bool = False, reads: bool = False
+) -> Callable[..., None]:
+    """A command that also takes the shared options.
+
+    One that `writes` may have to wait for another writer; one that `reads` can do so as of another moment.
+    """
+    shared = _SHARED | (_READING if reads else {}) | (_WAITING if writes else {})
     hints = get_type_hints(function, include_extras=True)
     own = [each.replace(annotation=hints[each.name]) for each in inspect.signature(function).parameters.values()]
     more = [
@@ -83,7 +98,7 @@ def with_shared_options(function: Callable[..., None], *, writes: bool = False) 
     return command
 
 
-_TEXTS = ("directory", "lock_timeout")
+_TEXTS = ("directory", "lock_timeout", "at")
 
 
 def choices(context: typer.Context) -> Choices:
@@ -96,7 +111,7 @@ def registry(context: typer.Context) -> Registry:
     chosen = choices(context)
     directory = Path(chosen.directory or ".")
     settings = {"lock-timeout": chosen.lock_timeout} if chosen.lock_timeout is not None else {}
-    opened = Registry(directory, {**environment(), **settings})
+    opened = chosen.opened = Registry(directory, {**environment(), **settings}, at=chosen.at)
     context.call_on_close(opened.close)
     return opened
 
@@ -113,10 +128,7 @@ def environment() -> dict[str, str]:
 
 def moment(text: str | None) -> datetime | None:
     """A moment as ISO 8601; UTC where it names no zone."""
-    if text is None:
-        return None
-    try:
-        value = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"--time: {text!r} is no moment in ISO 8601", hint="--time 2024-01-31T12:00:00Z") from error
-    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    value = None if text is None else moment_of(text)
+    if text is not None and value is None:
+        raise UsageError(f"--time: {text!r} is no moment in ISO 8601", hint="--time 2024-01-31T12:00:00Z")
+    return value

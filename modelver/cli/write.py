@@ -8,6 +8,7 @@ import typer
 
 from modelver.cli.render import present
 from modelver.cli.shared import moment, registry
+from modelver.cli.stages import Bump, part
 from modelver.operations.inputs import Code, Data, Parent
 from modelver.operations.values import pairs
 
@@ -48,6 +49,11 @@ def add(
     code: Annotated[list[str] | None, typer.Option(metavar="PATH", help="Code that trained it; hashed.")] = None,
     parent: Annotated[list[str] | None, typer.Option(metavar="REF", help="The version it was fine-tuned from.")] = None,
     meta: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Anything else worth knowing.")] = None,
+    label: Annotated[str | None, typer.Option(metavar="LABEL", help="Label the version, in the same commit.")] = None,
+    bump: Annotated[
+        Bump | None, typer.Option(help="Label it with what follows the model's highest SemVer label.")
+    ] = None,
+    stage: Annotated[str | None, typer.Option(metavar="STAGE", help="Promote it, in the same commit.")] = None,
     message: Annotated[str, typer.Option("-m", "--message", metavar="MSG", help="What is new.")] = "",
     time: Annotated[
         str | None,
@@ -68,6 +74,7 @@ def add(
     Examples:
       modelver add model.safetensors -n fraud --metric auc=0.91 -m "first baseline"
       modelver add out/ -n nlp/sentiment --metrics metrics.json --params params.yaml
+      modelver add model.safetensors -n fraud --bump minor --stage staging
       modelver add model.onnx --data data/train.parquet --code train.py --parent fraud@1.2.0
     """
     added = registry(context).add(
@@ -79,6 +86,9 @@ def add(
         params_files=params or (),
         inputs=[*map(Data, data or ()), *map(Code, code or ()), *map(Parent, parent or ())],
         meta=pairs(meta or (), "--meta"),
+        label=label,
+        bump=part(bump),
+        stage=stage,
         message=message,
         time=moment(time),
         allow_tracked=allow_tracked,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Direction = Literal["maximize", "minimize", "target"]
 
@@ -51,6 +53,8 @@ def exact(value: float) -> Fraction:
     >>> float(exact(0.93) - exact(0.91))
     0.02
     """
+    from fractions import Fraction  # the configuration, which every command reads, needs goals but no fractions
+
     return Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
 
 
@@ -68,5 +72,5 @@ def gain(goal: Goal, a: float, b: float) -> Fraction:
         target = exact(goal.target or 0)
         old, new = abs(old - target), abs(new - target)
     largest = max(abs(old), abs(new))
-    change = (new - old) / largest if largest else Fraction(0)
+    change = (new - old) / largest if largest else exact(0)
     return change if goal.direction == "maximize" else -change

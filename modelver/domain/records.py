@@ -122,19 +122,24 @@ class StagePointer:
         """The stack of former holders, its top first: the one that `rollback` would give the stage to (rule C1).
 
         Promote and demote push the holder, rollback pops down to the version that it names; withdrawn entries
-        never happened. A history that was cut at its old end gives the part of the stack that it still knows.
+        never happened, so a change that only takes them back moves nothing. A history that was cut at its old
+        end gives the part of the stack that it still knows.
         """
         stack: list[str] = []
         holder: str | None = None
+        takes_back = False
         for entry in reversed(self.history):
             if entry.withdrawn:
+                takes_back = True
                 continue
-            if entry.op == "rollback":
+            if takes_back and entry.version == holder:
+                pass
+            elif entry.op == "rollback":
                 while stack and stack.pop() != entry.version:
                     pass
             elif holder is not None:
                 stack.append(holder)
-            holder = entry.version
+            holder, takes_back = entry.version, False
         return tuple(reversed(stack))
 
     def given(self, number: int) -> str | None:

@@ -1,9 +1,10 @@
-"""Text that was written by others, made fit for a message; and the nearest of a few known words."""
+"""Text that was written by others, made fit for a message or understood; and the nearest of a few known words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 # C0, DEL and C1 move the cursor or change colours, bidi marks reorder what is read, lone surrogates cannot be
 # encoded, and the line separators break a message that has to be one line.
@@ -28,6 +29,19 @@ def quoted(text: str, limit: int = 60) -> str:
     """
     cut = text if len(text) <= limit else text[:limit] + "…"
     return f"'{printable(cut)}'"
+
+
+def moment_of(text: str) -> datetime | None:
+    """The moment that `text` is in ISO 8601, UTC where it names no zone; None for anything else.
+
+    >>> str(moment_of("2024-01-31"))
+    '2024-01-31 00:00:00+00:00'
+    """
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
 def nearest(word: str, known: Iterable[str], limit: int = 3) -> list[str]:

@@ -60,6 +60,8 @@ class Journal:
     tags: tuple[NewTag, ...]
     hidden: tuple[str, ...]
     signed: bool
+    removed: tuple[tuple[str, str], ...] = ()
+    """Refs to take away, and the object that each names."""
 
     @classmethod
     def path(cls, repository: Repository) -> Path:
@@ -75,6 +77,7 @@ class Journal:
             facts["files"] = tuple(RecordFile(**file) for file in facts["files"])
             facts["tags"] = tuple(NewTag(**tag) for tag in facts["tags"])
             facts["hidden"] = tuple(facts["hidden"])
+            facts["removed"] = tuple((str(ref), str(oid)) for ref, oid in facts.get("removed", ()))
             return cls(**facts)
         except FileNotFoundError:
             return None

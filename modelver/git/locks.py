@@ -16,6 +16,7 @@ from modelver.errors import Conflict
 
 # Git holds an empty lock for an instant, between its creation and its first write.
 _EMPTY_GRACE = 1.0
+_PACKED_GRACE = 5.0
 
 
 class IndexLock:
@@ -75,6 +76,24 @@ def clear_ref_locks(wanted: Mapping[Path, str | None]) -> None:
                 suspects[lock] = lock.stat().st_ino
     if suspects:
         _clear_empty(suspects)
+
+
+def clear_packed_locks(common_dir: Path, *, since: Path) -> None:
+    """Remove the lock of the packed refs that our killed Git process left when it was to delete a ref.
+
+    Git leaves that lock empty, so nothing in it proves it ours. It counts as ours when it is younger than the
+    journal `since`, and then does not change for some seconds; a live Git holds it for less, and waits for one
+    second itself before it gives up.
+    """
+    lock, draft = common_dir / "packed-refs.lock", common_dir / "packed-refs.new"
+    with contextlib.suppress(FileNotFoundError):
+        began, found = since.stat().st_mtime_ns, lock.stat()
+        if found.st_mtime_ns < began:
+            return
+        time.sleep(max(0.0, _PACKED_GRACE - (time.time() - found.st_mtime)))
+        if lock.stat().st_ino == found.st_ino:
+            draft.unlink(missing_ok=True)  # before the lock, since a live Git would make a new one under it
+            lock.unlink(missing_ok=True)
 
 
 def _clear_empty(suspects: Mapping[Path, int]) -> None:

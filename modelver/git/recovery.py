@@ -15,7 +15,7 @@ from pathlib import Path
 
 from modelver.git import exclude, index, worktree
 from modelver.git.journal import Journal, NewTag, RecordFile
-from modelver.git.locks import IndexLock, clear_ref_locks
+from modelver.git.locks import IndexLock, clear_packed_locks, clear_ref_locks
 from modelver.git.objects import Draft, tag_body
 from modelver.git.repository import Repository
 from modelver.git.signatures import sign_tag
@@ -43,6 +43,8 @@ def settle(repository: Repository, journal: Journal, staging: Path, *, timeout: 
     here = journal.place(repository)
     view = here or repository
     clear_ref_locks(_wanted(view, journal))
+    if journal.removed:
+        clear_packed_locks(view.common_dir, since=Journal.path(repository))
     exclude.sweep(repository)
     if here is not None:
         worktree.sweep(here, journal.files, journal.token)
@@ -75,6 +77,7 @@ def _finish(
     lost = {file.path: _content(view, file.new) for file in journal.files if file.path in dropped}
     if lost and not reached:
         return Settled(True, tip, lost=lost, untagged=journal.tags)
+    _remove_refs(view, journal)
     commit = journal.commit if reached else view.touched(min(held), tip) or tip
     return Settled(True, commit, _make_tags(view, journal, commit, staging), lost)
 
@@ -83,6 +86,7 @@ def _wanted(repository: Repository, journal: Journal) -> dict[Path, str | None]:
     """The ref files that our Git may have locked, and what it was to write there."""
     wanted: dict[Path, str | None] = {repository.git_dir / "HEAD": None}
     wanted |= {repository.common_dir / tag.ref: tag.oid for tag in journal.tags}
+    wanted |= {repository.common_dir / ref: None for ref, _ in journal.removed}
     branch = repository.git_dir if journal.branch == "HEAD" else repository.common_dir
     wanted[branch / journal.branch] = journal.commit
     return wanted
@@ -116,6 +120,14 @@ def _make_tags(repository: Repository, journal: Journal, commit: str, staging: P
     if made:
         create_refs(repository, made)
     return {tag.ref: present.get(tag.ref) or made[tag.ref] for tag in journal.tags}
+
+
+def _remove_refs(repository: Repository, journal: Journal) -> None:
+    """Take away those refs that still name what they named; another object there is somebody else's."""
+    present = repository.refs(*(ref for ref, _ in journal.removed)) if journal.removed else {}
+    lines = [f"delete {ref} {oid}" for ref, oid in journal.removed if present.get(ref) == oid]
+    if lines:
+        repository.transact(lines)
 
 
 def _tag_object(repository: Repository, journal: Journal, tag: NewTag, commit: str, staging: Path) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -120,6 +121,12 @@ class Repository:
     def shallow(self) -> bool:
         """Whether history ends before its beginning."""
         return (self.common_dir / "shallow").exists()
+
+    @property
+    def boundary(self) -> list[str]:
+        """The commits at which a shallow history ends."""
+        path = self.common_dir / "shallow"
+        return path.read_text("ascii").split() if path.exists() else []
 
     @property
     def null(self) -> str:
@@ -363,9 +370,37 @@ class Repository:
             except gitpython.GitCommandError as error:
                 raise ProgramFailed(f"git log failed: {str(error.stderr).strip()}") from error
         # At a shallow boundary a commit looks as if it had brought every file.
-        boundary = self.common_dir / "shallow"
-        cut = boundary.read_text("ascii").split() if boundary.exists() else []
-        return found if found and found not in cut else None
+        return found if found and found not in self.boundary else None
+
+    def first_parents(self, tip: str, *, without: Sequence[str]) -> list[str]:
+        """The first-parent commits of `tip`, newest first, that none of the others contains."""
+        answer = self.git.run("rev-list", "--first-parent", tip, "--not", *without, end=b"\n")
+        return answer.out.decode("ascii").split()
+
+    def newest_before(self, tip: str, moment: datetime) -> str | None:
+        """The newest first-parent commit of `tip` that was made until a moment."""
+        seconds = int(moment.timestamp())
+        answer = self.git.run("rev-list", "--first-parent", "--max-count=1", f"--before={seconds}", tip, end=b"\n")
+        return answer.out.decode("ascii").strip() or None
+
+    def history(self, tip: str, *paths: str) -> list[tuple[str, list[tuple[str, str]]]]:
+        """The first-parent commits that changed something at or below the paths, newest first; one process.
+
+        Each with the path and the new object id (all zeros: removed) of what it changed. The commits at which a
+        shallow history ends are left out, since they look as if they had brought everything.
+        """
+        words = ("log", "--first-parent", "--diff-merges=first-parent", "--root", "--raw", "-z", "--no-abbrev")
+        form = ("--no-renames", "--no-show-signature", "--format=%x00%H")
+        answer = self.git.run(*words, *form, tip, "--", *paths)
+        found: list[tuple[str, list[tuple[str, str]]]] = []
+        fields = iter(os.fsdecode(answer.out).split("\0"))
+        for field in fields:
+            line = field.strip("\n")
+            if line.startswith(":"):
+                found[-1][1].append((next(fields, ""), line.split(" ")[3]))
+            elif line:
+                found.append((line, []))
+        return [each for each in found if each[0] not in self.boundary]
 
     def heads(self) -> list[str]:
         """The commits checked out in all work trees of this repository."""

@@ -45,6 +45,7 @@ class Change:
     """What one write does: record files (None removes), the commit's message, tags, and paths to hide from Git.
 
     With `hooks` the user's `pre-commit` and `commit-msg` run as for a commit of his own, and may refuse it.
+    `removed` are refs to take away, each with the object that it names now.
     """
 
     files: Mapping[str, bytes | None]
@@ -52,6 +53,7 @@ class Change:
     tags: Sequence[Tag] = ()
     hidden: Sequence[str] = ()
     hooks: bool = False
+    removed: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,7 @@ class _Write:
             files=records,
             tags=(),
             hidden=self._newly_hidden(change),
+            removed=tuple(change.removed),
             signed=self.writer.configuration.flag("tag.gpgsign"),
         )
         return self._committed(journal, draft, tree, change, staging)
@@ -333,6 +336,7 @@ class _Write:
         lines = [
             f"update {journal.branch} {journal.commit} {journal.old or self.repository.null}",
             *(f"create {tag.ref} {tag.oid}" for tag in journal.tags),
+            *(f"delete {ref} {oid}" for ref, oid in journal.removed),
         ]
         self.repository.transact(lines, "-m", change.message.split("\n", 1)[0])
 

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path, PurePosixPath
+from datetime import UTC, datetime
 
 from modelver.catalog import Catalog
 from modelver.domain import names
 from modelver.domain.records import Artifact, Input, Value, Version, same_content
-from modelver.domain.text import quoted
-from modelver.errors import Conflict, Damaged, UsageError
+from modelver.domain.resolution import Resolved
+from modelver.domain.semver import Part as Bump
+from modelver.errors import UsageError
 from modelver.git import exclude
-from modelver.git.repository import FILE
-from modelver.git.transaction import Change, Snapshot, Tag, Writer, Written
+from modelver.git.transaction import Change, Snapshot, Writer, Written
 from modelver.operations import hiding
+from modelver.operations.announce import commit_message, of_version
+from modelver.operations.artifact import artifact_of, locate, model_of, refuse_tracked
 from modelver.operations.inputs import Code, Data, Parent, edges
+from modelver.operations.label import label_part
+from modelver.operations.moment import check_time, moment_for
 from modelver.operations.results import Added
+from modelver.operations.scene import Part, Scene
+from modelver.operations.stages import promotion_part
 from modelver.operations.standing import labels_of, stages_of
 from modelver.operations.values import checked_metrics, checked_text, from_files, plain_mapping
-from modelver.operations.workspace import Workspace, with_registry
+from modelver.operations.workspace import Workspace
 from modelver.records import layout, schema
-from modelver.records.config import Config
-from modelver.storage import formats
-from modelver.storage.objects import Stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,9 @@ class Request:
     params_files: Sequence[str] = ()
     inputs: Sequence[Data | Code | Parent] = ()
     meta: Mapping[str, Value] = field(default_factory=dict)
+    label: str | None = None
+    bump: Bump | None = None
+    stage: str | None = None
     message: str = ""
     time: datetime | None = None
     allow_tracked: bool = False
@@ -51,19 +55,22 @@ class Request:
 
 
 def add(workspace: Workspace, request: Request) -> Added:
-    """Store the artifact and register it as a new version of its model, in one commit and one tag.
+    """Store the artifact and register it as a new version of its model, in one commit.
 
-    Nothing is registered when the model's newest version says the same already (rule C2). Raises
+    The version gets a label and a stage in the same commit where the request says so. Nothing is registered when
+    the model's newest version says the same already (rule C2); label and stage are that one's then. Raises
     `UsageError` for words that are wrong, `Conflict` for a file that Git tracks or that changes while it is
     read; after any error the repository is as it was.
     """
     warnings = workspace.catalog.config.warnings
     writer = workspace.writer()
-    path, name = _artifact_path(workspace, request)
+    path, name = locate(workspace, request.path, follow_symlinks=request.follow_symlinks)
     checked_text(request.message, "message")
-    _check_time(request.time)
+    check_time(request.time)
+    if request.label is not None and request.bump is not None:
+        raise UsageError("--label and --bump are two ways to say one thing", hint="give one of them")
     remarks: list[str] = []
-    model = _model(workspace, request, name, remarks)
+    model = model_of(workspace, request.model, name, remarks)
     draft = _Draft(
         metrics=checked_metrics({**from_files(workspace, request.metrics_files, "--metrics"), **request.metrics}),
         params=plain_mapping({**from_files(workspace, request.params_files, "--params"), **request.params}, "param"),
@@ -78,12 +85,15 @@ def add(workspace: Workspace, request: Request) -> Added:
         follow_symlinks=request.follow_symlinks,
     )
     remarks += stored.warnings
-    addition = _Addition(workspace, writer, request, model, name, draft, _artifact(path, name, stored))
-    written = writer.write(addition.plan, watched=[name, layout.model_directory(model), _gitignore_path(name)])
+    addition = _Addition(workspace, writer, request, model, name, draft, artifact_of(path, name, stored))
+    written = writer.write(addition.plan, watched=[name, layout.model_directory(model), hiding.gitignore_path(name)])
+    scene = addition.scene
+    assert scene is not None
+    remarks += scene.remarks
     if written is not None:
         remarks += [*written.remarks, *hiding.renew(workspace, added=addition.hidden_known)]
         remarks += hiding.offered(workspace, name)
-        if addition.detached:
+        if workspace.repository.head().ref == "HEAD":
             remarks.append("HEAD is detached, so no branch has this version; its tag keeps it")
     remark = workspace.link_objects()
     return addition.result(written, [*remarks, *([remark] if remark else []), *warnings])
@@ -99,7 +109,7 @@ class _Draft:
 
 @dataclass
 class _Addition:
-    """One `add` under way; `version` and `created` are known once the plan has run."""
+    """One `add` under way; what stands below `scene` is known once the plan has run."""
 
     workspace: Workspace
     writer: Writer
@@ -108,47 +118,71 @@ class _Addition:
     name: str
     draft: _Draft
     artifact: Artifact
+    scene: Scene | None = None
     version: Version | None = None
-    catalog: Catalog | None = None
+    created: bool = False
+    naming: tuple[Part, ...] = ()
     hidden_known: bool = False
-    detached: bool = False
 
     def plan(self, snapshot: Snapshot) -> Change | None:
         """The change from the state under the lock; None when nothing is new."""
-        self._refuse_tracked(snapshot)
-        self.detached = snapshot.head.ref == "HEAD"
-        self.catalog = catalog = with_registry(Catalog(snapshot.repository, snapshot.head.commit))
+        if not self.request.allow_tracked:
+            refuse_tracked(self.name, snapshot.indexed, directory=self.artifact.kind == "directory")
+        self.scene = scene = Scene.of(self.workspace, self.writer, snapshot, self.request.now())
         self.hidden_known = hiding.is_current(self.workspace)
-        known = catalog.versions(self.model)
-        version = self._version(_moment(self, catalog, snapshot))
-        if known:
-            newest = catalog.records(self.model, known[-1:])[0]
-            if same_content(newest, version):
-                self.version = newest
-                return None
-        self.version = version
-        files: dict[str, bytes | None] = {
-            layout.version_path(self.model, version.version): schema.dump_version(version)
-        }
-        hidden: tuple[str, ...] = ()
-        if self.workspace.hiding == "gitignore":
-            files |= self._gitignore(snapshot)
-        elif not exclude.hides(snapshot.repository, self.name):
-            hidden = (self.name,)
-        return Change(files, self._message(version), [self._tag(version)], hidden, self._config().commit.hooks)
+        request, catalog = self.request, scene.catalog
+        moment = moment_for(
+            catalog, self.model, self.artifact.digest, snapshot.indexed, now=request.now(), chosen=request.time
+        )
+        version, newest = self._version(moment), self._newest(catalog)
+        self.created = newest is None or not same_content(newest, version)
+        self.version = version = version if self.created or newest is None else newest
+        scene.new = version.version if self.created else None
+        self.naming = self._naming(scene, version)
+        return self._change(snapshot, scene, version)
 
-    def _refuse_tracked(self, snapshot: Snapshot) -> None:
-        below = self.name + "/"
-        tracked = [path for path in snapshot.indexed if path == self.name or path.startswith(below)]
-        if tracked and not self.request.allow_tracked:
-            flag = "-r " if self.artifact.kind == "directory" else ""
-            raise Conflict(
-                f"Git tracks {quoted(tracked[0])}, so its bytes would be kept twice",
-                hint=[
-                    f"git rm {flag}--cached -- {_shell(self.name)} && git commit    untracks it and keeps the file",
-                    "or go on with --allow-tracked",
-                ],
-            )
+    def _change(self, snapshot: Snapshot, scene: Scene, version: Version) -> Change | None:
+        """Registration, label and stage in one commit, as far as they are new."""
+        config = scene.catalog.config
+        parts = [part for part in self.naming if part.files]
+        hidden: tuple[str, ...] = ()
+        if self.created:
+            wanted = of_version(config, version)
+            files: dict[str, bytes | None] = {
+                layout.version_path(self.model, version.version): schema.dump_version(version)
+            }
+            if self.workspace.hiding == "gitignore":
+                files |= hiding.gitignored(snapshot, self.name)
+            elif not exclude.hides(snapshot.repository, self.name):
+                hidden = (self.name,)
+            parts.insert(0, Part(op="add", files=files, wanted=(wanted,), tags=(wanted.tag(None),)))
+        if not parts:
+            return None
+        what = " ".join(part.what for part in parts if part.what)
+        message = checked_text(self.request.message, "message")
+        ops = [part.op for part in parts]
+        return Change(
+            {path: data for part in parts for path, data in part.files.items()},
+            commit_message(config, ops, self.model, version.version, what, message),
+            [tag for part in parts for tag in part.tags],
+            hidden,
+            config.commit.hooks,
+        )
+
+    def _naming(self, scene: Scene, version: Version) -> tuple[Part, ...]:
+        """Label and stage, as far as they are asked for."""
+        request, found = self.request, Resolved(model=self.model, version=version.version)
+        message = checked_text(request.message, "message")
+        parts = []
+        if request.label is not None or request.bump is not None:
+            parts.append(label_part(scene, found, label=request.label, bump=request.bump, message=message))
+        if request.stage is not None:
+            parts.append(promotion_part(scene, found, names.parse_stage(request.stage), message))
+        return tuple(parts)
+
+    def _newest(self, catalog: Catalog) -> Version | None:
+        known = catalog.versions(self.model)
+        return catalog.records(self.model, known[-1:])[0] if known else None
 
     def _version(self, moment: datetime) -> Version:
         draft = self.draft
@@ -165,174 +199,25 @@ class _Addition:
             meta=draft.meta,
         )
 
-    def _tag(self, version: Version) -> Tag:
-        kind = "tags" if self._config().tags.versions == "tag" else "modelver"
-        tagger = f"{version.created_by} {int(version.created_at.timestamp())} +0000"
-        return Tag(f"refs/{kind}/{version.version}", tagger, tag_message(version.version, version.message))
-
-    def _message(self, version: Version) -> str:
-        subject = f"modelver: add {self.model} {version.version}"
-        trailers = [
-            "Modelver-Op: add",
-            f"Modelver-Model: {self.model}",
-            f"Modelver-Version: {version.version}",
-        ]
-        return commit_message(subject, version.message, trailers, self._config().commit.trailer)
-
-    def _config(self) -> Config:
-        assert self.catalog is not None
-        return self.catalog.config
-
-    def _gitignore(self, snapshot: Snapshot) -> dict[str, bytes | None]:
-        """The `.gitignore` beside the artifact, with its line, in the same commit (rule T1)."""
-        path = _gitignore_path(self.name)
-        entry = snapshot.repository.entry(snapshot.root, path) if snapshot.root else None
-        old = snapshot.repository.blobs([entry], limit=2**20)[0] if entry else b""
-        if old is None or (entry is not None and entry.mode != FILE):
-            raise Conflict(f"{path} is no plain file of a size that can be extended", hint="ignore: exclude")
-        line = exclude.pattern(PurePosixPath(self.name).name)
-        if line in old.split(b"\n"):
-            return {}
-        return {path: old + (b"" if not old or old.endswith(b"\n") else b"\n") + line + b"\n"}
-
     def result(self, written: Written | None, remarks: Iterable[str]) -> Added:
         """What the caller is told."""
-        version, catalog = self.version, self.catalog
+        version, scene = self.version, self.scene
         assert version is not None
-        assert catalog is not None
-        commit = written.commit if written else catalog.tag_commit(version.version)
+        assert scene is not None
+        catalog, changed = scene.catalog, [part for part in self.naming if part.files]
+        labels = [part.what.removeprefix("as ") for part in changed if part.op == "tag"]
+        stages = [part.what.removeprefix("to ") for part in changed if part.op == "promote"]
         return Added(
             version=version.version,
             model=self.model,
-            commit=commit,
+            commit=written.commit if written and self.created else catalog.tag_commit(version.version),
             hash=version.artifact.digest.removeprefix("sha256:"),
             timestamp=version.created_at,
             path=version.artifact.path,
             size=version.artifact.size,
-            labels=labels_of(catalog, self.model, version.version),
-            stages=stages_of(catalog, self.model, version.version),
-            created=written is not None,
+            labels=tuple(sorted({*labels_of(catalog, self.model, version.version), *labels})),
+            stages=tuple(sorted({*stages_of(catalog, self.model, version.version), *stages})),
+            created=self.created and written is not None,
+            pending=any(part.wanted and part.announced is None for part in changed),
             remarks=tuple(remarks),
         )
-
-
-def _gitignore_path(name: str) -> str:
-    return (PurePosixPath(name).parent / ".gitignore").as_posix()
-
-
-def tag_message(name: str, message: str) -> str:
-    """The message of a tag: its name, and what the record says (rule I4)."""
-    return f"{name}\n\n{message}" if message else name
-
-
-def commit_message(subject: str, message: str, trailers: Sequence[str], last: str) -> str:
-    """The message of a commit of ours (rule W10); `last` is what the configuration asks for at its end."""
-    parts = [subject, message, "\n".join(trailers), last]
-    return "\n\n".join(part for part in parts if part)
-
-
-def _artifact_path(workspace: Workspace, request: Request) -> tuple[Path, str]:
-    path = workspace.typed(request.path)
-    if not os.path.lexists(path):
-        raise UsageError(f"{quoted(request.path)} is not there", hint="modelver add PATH    a file or a directory")
-    if path.is_symlink() and not request.follow_symlinks:
-        raise UsageError(
-            f"{quoted(request.path)} is a symbolic link",
-            hint="give the path that it leads to, or --follow-symlinks to store what is there under this name",
-        )
-    name = workspace.inside(path, request.path)
-    head = workspace.at_head.commit
-    other = workspace.repository.submodule_of(name, workspace.repository.root(head) if head else None)
-    if other is not None:
-        raise UsageError(
-            f"{quoted(request.path)} lies in another Git repository, {quoted(other)}",
-            hint=f"modelver add -C {_shell(other)} …",
-        )
-    return path, name
-
-
-def _model(workspace: Workspace, request: Request, name: str, remarks: list[str]) -> str:
-    """The model's name as typed, else the one that has this path already, else the file's own."""
-    if request.model is not None:
-        model = names.parse_model(request.model)
-        if model != request.model:
-            remarks.append(f"names are lower case: {quoted(request.model)} is {model}")
-        return model
-    catalog = workspace.catalog
-    known = [each for each in catalog.models() if _newest_path(catalog, each) == name]
-    if len(known) == 1:
-        return known[0]
-    stem = names.fold(PurePosixPath(name).stem)
-    proposed = stem if names.is_model_name(stem) else names.propose(stem, "model", names.model_fault)
-    if len(known) > 1 or proposed is None:
-        several = f" ({', '.join(known[:5])} have versions of it)" if known else ""
-        raise UsageError(f"which model is {quoted(name)} a version of?{several}", hint="modelver add PATH -n MODEL")
-    remarks.append(f"the model is called {proposed} after its file; -n gives it another name")
-    return proposed
-
-
-def _newest_path(catalog: Catalog, model: str) -> str | None:
-    """Where the newest version of a model was registered; None where its record is malformed, which `verify` names."""
-    try:
-        return catalog.records(model, catalog.versions(model)[-1:])[0].artifact.path
-    except Damaged:
-        return None
-
-
-def _check_time(moment: datetime | None) -> None:
-    """Git's own dates and the ids both end somewhere; what is meant lies well between."""
-    if moment is not None and not (moment.tzinfo is not None and 1970 <= moment.year <= 2100):
-        raise UsageError(f"{moment.isoformat()} is no time with a zone between 1970 and 2100", hint="--time ISO8601")
-
-
-def _artifact(path: Path, name: str, stored: Stored) -> Artifact:
-    return Artifact(
-        path=name,
-        kind=stored.kind,
-        digest=stored.digest,
-        size=stored.size,
-        files=stored.files,
-        format=formats.identify(path) if stored.kind == "file" else None,
-    )
-
-
-def _moment(addition: _Addition, catalog: Catalog, snapshot: Snapshot) -> datetime:
-    """The second of the new version: later than the model's newest, and its id used by nobody (rule I2)."""
-    folder = layout.model_directory(addition.model) + "/versions/"
-    indexed = [PurePosixPath(path).stem for path in snapshot.indexed if path.startswith(folder)]
-    digest = addition.artifact.digest
-    chosen = addition.request.time
-    if chosen is not None:
-        version = names.version_id(chosen, digest)
-        if _is_taken(catalog, indexed, version):
-            raise Conflict(f"there is a version {version} already", hint="give another second with --time")
-        return chosen.astimezone(UTC).replace(microsecond=0)
-    now = addition.request.now()
-    known = catalog.versions(addition.model)[-1:] + [each for each in indexed if names.is_version_id(each)]
-    moment = names.next_moment(now, max(known, default=None))
-    newest = _newest_tagged(catalog, addition.model, moment)
-    if newest is not None:
-        names.next_moment(now, newest)
-        moment = names.next_moment(moment, newest)
-    while _is_taken(catalog, indexed, names.version_id(moment, digest)):
-        moment += timedelta(seconds=1)
-    return moment
-
-
-def _newest_tagged(catalog: Catalog, model: str, since: datetime) -> str | None:
-    """The newest version of a model that a tag knows, if it is not older than `since`."""
-    later = (each for each in sorted(catalog.tag_names, reverse=True) if names.version_moment(each) >= since)
-    for version in later:
-        if model in Catalog(catalog.repository, catalog.tag_commit(version)).holders(version):
-            return version
-    return None
-
-
-def _is_taken(catalog: Catalog, indexed: Sequence[str], version: str) -> bool:
-    return version in catalog.tag_names or version in indexed or bool(catalog.holders(version))
-
-
-def _shell(path: str) -> str:
-    import shlex
-
-    return shlex.quote(path)

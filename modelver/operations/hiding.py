@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from modelver import files
 from modelver.catalog import Catalog
-from modelver.errors import ModelverError
+from modelver.errors import Conflict, ModelverError
 from modelver.git import exclude
+from modelver.git.repository import FILE
 from modelver.operations.workspace import Workspace
+
+if TYPE_CHECKING:
+    from modelver.git.transaction import Snapshot
 
 
 def is_current(workspace: Workspace) -> bool:
@@ -87,3 +92,21 @@ def _note(workspace: Workspace) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def gitignore_path(name: str) -> str:
+    """The `.gitignore` beside an artifact."""
+    return (PurePosixPath(name).parent / ".gitignore").as_posix()
+
+
+def gitignored(snapshot: Snapshot, name: str) -> dict[str, bytes | None]:
+    """The `.gitignore` beside the artifact with its line, where it lacks that, for the same commit (rule T1)."""
+    path = gitignore_path(name)
+    entry = snapshot.repository.entry(snapshot.root, path) if snapshot.root else None
+    old = snapshot.repository.blobs([entry], limit=2**20)[0] if entry else b""
+    if old is None or (entry is not None and entry.mode != FILE):
+        raise Conflict(f"{path} is no plain file of a size that can be extended", hint="ignore: exclude")
+    line = exclude.pattern(PurePosixPath(name).name)
+    if line in old.split(b"\n"):
+        return {}
+    return {path: old + (b"" if not old or old.endswith(b"\n") else b"\n") + line + b"\n"}

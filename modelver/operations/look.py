@@ -79,7 +79,7 @@ def _line(catalog: Catalog, record: Version, merged: bool) -> VersionLine:
 
 def show(workspace: Workspace, ref: str) -> Shown:
     """One version with all that is known of it."""
-    catalog = workspace.at_head
+    catalog = workspace.chosen
     found = workspace.find(ref)
     record = catalog.record(found)
     return Shown(

@@ -10,9 +10,12 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from modelver.domain.records import Version
+from modelver.domain.records import Artifact, Version
+
+if TYPE_CHECKING:  # only `diff` needs exact numbers, which take their time to load
+    from modelver.domain.comparison import Comparison, MetricChange, ParameterChange
 
 
 def moment(value: datetime) -> str:
@@ -64,6 +67,8 @@ class Added:
     labels: tuple[str, ...]
     stages: tuple[str, ...]
     created: bool
+    pending: bool = False
+    """Whether a label's or stage's tag is still to be made."""
     remarks: tuple[str, ...] = told()
 
     def __str__(self) -> str:
@@ -195,3 +200,138 @@ class Verified:
     remarks: tuple[str, ...] = told()
     code: int = told(0)
     """The exit code that the problems call for: 0, 1 or 5."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """A label that a version has, or that was taken back (`deleted`); `tag` is the Git tag that tells of it, if made.
+
+    `pending` is true where that tag is still to be made; `created` is false where nothing had to be written.
+    """
+
+    model: str
+    version: str
+    label: str
+    tag: str | None
+    commit: str | None
+    pending: bool
+    deleted: bool = False
+    created: bool = told(True)
+    remarks: tuple[str, ...] = told()
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.label}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """A stage after `op`: its holder, and `previous`, who held it until then; `number` counts the stage's changes.
+
+    `tag` and `pending` as in `Labelled`.
+    """
+
+    op: str
+    model: str
+    stage: str
+    version: str | None
+    previous: str | None
+    number: int
+    commit: str | None
+    tag: str | None
+    pending: bool
+    created: bool = told(True)
+    remarks: tuple[str, ...] = told()
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.stage}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archived:
+    """A version that was retired or brought back by `op`, and its state now."""
+
+    op: str
+    model: str
+    version: str
+    state: str
+    commit: str | None
+    created: bool = told(True)
+    remarks: tuple[str, ...] = told()
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One thing that happened to a version; `commit` brought its record, None where history does not tell."""
+
+    op: str
+    model: str
+    version: str | None
+    stage: str | None
+    label: str | None
+    commit: str | None
+    author: str
+    date: datetime
+    message: str
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """What happened, newest first; `total` counts also what lies beyond the limit."""
+
+    events: tuple[Event, ...]
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How version `b` differs from version `a`, and which of the two the numbers speak for."""
+
+    a: Version
+    b: Version
+    comparison: Comparison
+    remarks: tuple[str, ...] = told()
+
+    @property
+    def recommendation(self) -> str:
+        """`RECOMMEND_A`, `RECOMMEND_B`, `SIMILAR_PERFORMANCE` or `INSUFFICIENT_DATA`."""
+        return self.comparison.recommendation
+
+    def document(self) -> dict[str, Any]:
+        """The JSON document."""
+        found = self.comparison
+        return {
+            "a": self.a.version,
+            "b": self.b.version,
+            "models": {"a": self.a.model, "b": self.b.model},
+            "metrics": {change.name: _metric(change) for change in found.metrics},
+            "parameters": {change.name: _parameter(change) for change in found.parameters},
+            "artifacts": {
+                "a": _artifact(self.a.artifact),
+                "b": _artifact(self.b.artifact),
+                "identical": self.a.artifact.digest == self.b.artifact.digest,
+            },
+            "similarity": {"overall": found.similarity},
+            "score": found.score,
+            "threshold": found.threshold,
+            "recommendation": found.recommendation,
+        }
+
+
+def _metric(change: MetricChange) -> dict[str, Any]:
+    goal = change.goal
+    shown = {"a": change.a, "b": change.b, "diff": change.diff, "improved": change.improved}
+    return shown | {"goal": goal.direction if goal else None, "goal_assumed": goal.assumed if goal else None}
+
+
+def _parameter(change: ParameterChange) -> dict[str, Any]:
+    only = None if change.in_a and change.in_b else "a" if change.in_a else "b"
+    return {"a": change.a, "b": change.b, "same": change.same, "only": only}
+
+
+def _artifact(artifact: Artifact) -> dict[str, Any]:
+    shown = {name: getattr(artifact, name) for name in ("path", "kind", "size", "files", "format")}
+    return {**shown, "hash": artifact.digest.removeprefix("sha256:")}

@@ -112,7 +112,7 @@ def _choose(workspace: Workspace, ref: str) -> _Chosen:
     text, inner = split_path(ref)
     if inner is not None:
         inner = "/".join(part for part in inner.split("/") if part not in ("", ".")) or None
-    record = workspace.at_head.record(workspace.find(text))
+    record = workspace.chosen.record(workspace.find(text))
     artifact = record.artifact
     whole = _Chosen(record=record, inner=None, digest=artifact.digest, size=artifact.size, kind=artifact.kind)
     if artifact.kind == "file":

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from modelver.catalog import Catalog
 from modelver.domain import paths
 from modelver.domain.resolution import Resolved
-from modelver.domain.text import quoted
+from modelver.domain.text import moment_of, quoted
 from modelver.errors import NotFound, UsageError
 from modelver.git.configuration import Configuration
 from modelver.git.repository import Repository
+from modelver.operations.branch import RegistryBranch, stage_remark
 from modelver.records import layout
 from modelver.storage.hashing import StatCache
 from modelver.storage.objects import ObjectStore
@@ -28,10 +29,11 @@ LOCK_TIMEOUT = 60.0
 """Seconds to wait for a lock of somebody else's, unless said otherwise."""
 
 
-def with_registry(catalog: Catalog) -> Catalog:
+def with_registry(catalog: Catalog, at: str | None = None) -> Catalog:
     """The catalog itself; raises `NotFound` where no registry was started at its commit."""
     if not catalog.initialised:
-        raise NotFound("this repository has no registry at HEAD", hint="modelver init")
+        hint = "modelver init" if at is None else "choose a later moment with --at"
+        raise NotFound(f"this repository has no registry at {at or 'HEAD'}", hint=hint)
     return catalog
 
 
@@ -40,12 +42,15 @@ class Workspace:
     """One repository as seen from one directory; `settings` are the choices of this machine, by their key.
 
     Options rank before the environment, the environment before Git's configuration, and that before the
-    committed file.
+    committed file. `at` is the revision or date whose records are read, None for `HEAD`. What is to be told
+    besides a result is added to `told`.
     """
 
     repository: Repository
     directory: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    at: str | None = None
+    told: list[str] = field(default_factory=list)
 
     @classmethod
     def open(cls, directory: Path, settings: Mapping[str, str]) -> Workspace:
@@ -69,17 +74,52 @@ class Workspace:
         """The records at `HEAD`, none where no registry was started; what tags know is there all the same."""
         return Catalog(self.repository, self.repository.head().commit)
 
+    @cached_property
+    def chosen(self) -> Catalog:
+        """The records that are read: those at `HEAD`, or at the chosen revision or date."""
+        return self.at_head if self.at is None else Catalog(self.repository, self._chosen_commit(self.at))
+
     @property
     def catalog(self) -> Catalog:
-        """The records at `HEAD`; raises `NotFound` where no registry was started."""
-        return with_registry(self.at_head)
+        """The records that are read; raises `NotFound` where no registry was started."""
+        return with_registry(self.chosen, self.at)
+
+    @cached_property
+    def branch(self) -> RegistryBranch:
+        """The registry's branch as seen from `HEAD`."""
+        name = self.at_head.config.branch
+        return RegistryBranch(self.repository, lambda: self.configuration, self.repository.head(), name)
 
     def find(self, ref: str) -> Resolved:
         """The version that a person's words mean; an id also at a commit from before `init`, by its tag (rule L1)."""
         try:
-            return self.at_head.find(ref)
+            found = self.chosen.find(ref)
         except NotFound:
             return self.catalog.find(ref)  # raises again, and first of all where there is no registry
+        if self.at is None and (remark := stage_remark(self.branch, self.chosen, ref, found)):
+            self.told.append(remark)
+        return found
+
+    def _chosen_commit(self, text: str) -> str:
+        """The commit of `--at`: a revision, else the newest of the registry's branch before a date (rule B4).
+
+        Raises `UsageError` for what is neither, and `NotFound` where history does not reach so far back.
+        """
+        if "\n" not in text and (commit := self.repository.commit(text)):
+            return commit
+        moment = moment_of(text)
+        if moment is None:
+            message = f"--at: {quoted(text)} is neither a revision nor a date in ISO 8601"
+            raise UsageError(message, hint="--at HEAD~3, --at v1.0.0, --at 2024-01-31")
+        tip = self.branch.tip if self.branch.name else None
+        if tip is None:
+            tip = self.at_head.commit
+            self.told.append("the registry's branch is not here, so the history of HEAD was searched")
+        found = self.repository.newest_before(tip, moment) if tip else None
+        if found is None:
+            shallow = "git fetch --unshallow    brings older history" if self.repository.shallow else None
+            raise NotFound(f"there is no commit before {quoted(text)}", hint=shallow)
+        return found
 
     @cached_property
     def store(self) -> ObjectStore:
@@ -123,6 +163,8 @@ class Workspace:
         """Whoever writes; raises `UsageError` where Git knows no identity, before anything is written (W9)."""
         from modelver.git.transaction import Writer
 
+        if self.at is not None:
+            raise UsageError("the registry at another moment can only be read", hint="leave out --at")
         identity = self.repository.identity(self.configuration)
         self.repository.refuse_under_way()
         self.repository.make_home()

@@ -25,7 +25,7 @@ from modelver.operations.results import as_json
 
 
 def test_what_add_answers(world: World) -> None:
-    """`add`: version, model, commit, hash, timestamp, path, size, labels, stages, created."""
+    """`add`: version, model, commit, hash, timestamp, path, size, labels, stages, created, pending."""
     world.write("out/model.bin", "weights")
     words = ("add", "out/model.bin", "-n", "NLP/Fraud", "--time", "2024-01-02T03:04:05+01:00")
     added = world.json(*words)
@@ -40,6 +40,7 @@ def test_what_add_answers(world: World) -> None:
         "labels": [],
         "stages": [],
         "created": True,
+        "pending": False,
     }
     byhand.label(world, "1.0.0", added["version"], "nlp/fraud")
     byhand.stage(world, "production", ("promote", added["version"]), model="nlp/fraud")

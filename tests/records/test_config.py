@@ -2,8 +2,8 @@
 
 import pytest
 
-from modelver.errors import Damaged
 from modelver.domain.metrics import Goal
+from modelver.errors import Damaged
 from modelver.records.config import Config, parse_config
 
 EXAMPLE = b"""\

@@ -1,0 +1,138 @@
+"""Commands that name, move and retire versions: tag, promote, rollback, demote, archive."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from modelver.cli.render import present
+from modelver.cli.shared import registry
+from modelver.domain.semver import Part
+from modelver.errors import UsageError
+
+_REF = "A version: MODEL, MODEL@LABEL, MODEL@STAGE, MODEL~N, an id or its beginning."
+
+
+class Bump(StrEnum):
+    """The part of a semantic version that grows."""
+
+    major = "major"
+    minor = "minor"
+    patch = "patch"
+
+
+def part(bump: Bump | None) -> Part | None:
+    """The choice as the API takes it."""
+    return None if bump is None else bump.value
+
+
+def tag(
+    context: typer.Context,
+    ref: Annotated[str, typer.Argument(metavar="REF", help=_REF)],
+    label: Annotated[str | None, typer.Argument(metavar="[LABEL]", help="1.2.0, or any name such as nightly.")] = None,
+    bump: Annotated[
+        Bump | None, typer.Option(help="Take the version that follows the model's highest SemVer label.")
+    ] = None,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Take the label MODEL@LABEL back; only while nobody else has seen it.")
+    ] = False,
+    message: Annotated[str, typer.Option("-m", "--message", metavar="MSG", help="Why.")] = "",
+) -> None:
+    """Label a version, usually with a semantic version.
+
+    A label is never moved: to give 1.2.0 to another version is an error. On the registry's branch this also
+    makes the Git tag MODEL@vLABEL at the version's commit, which CI can start from; elsewhere the record waits
+    for its merge.
+
+    \b
+    Examples:
+      modelver tag fraud 1.2.0 -m "first release"
+      modelver tag fraud~1 --bump minor
+      modelver tag fraud nightly
+      modelver tag --delete fraud@1.2.0
+    """
+    here = registry(context)
+    if delete:
+        if label is not None or bump is not None or message:
+            raise UsageError("--delete takes MODEL@LABEL and nothing else", hint="modelver tag --delete MODEL@LABEL")
+        present(context, here.untag(ref))
+    else:
+        present(context, here.tag(ref, label, bump=part(bump), message=message))
+
+
+def promote(
+    context: typer.Context,
+    ref: Annotated[str, typer.Argument(metavar="REF", help=_REF)],
+    stage: Annotated[str, typer.Argument(metavar="STAGE", help="The stage that the version gets.")],
+    message: Annotated[str, typer.Option("-m", "--message", metavar="WHY", help="Why.")] = "",
+) -> None:
+    """Give a stage to a version; who held it so far becomes its former holder.
+
+    The stages that a team has are configured, each perhaps with the one that comes before it (from:); without
+    that section any name is a stage. On the registry's branch this also makes the Git tag MODEL#STAGE#NUMBER.
+
+    \b
+    Examples:
+      modelver promote fraud staging
+      modelver promote fraud@1.2.0 production -m "better recall at the same latency"
+    """
+    present(context, registry(context).promote(ref, stage, message=message))
+
+
+def rollback(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.")],
+    stage: Annotated[
+        str | None, typer.Argument(metavar="[STAGE]", help="The stage; by default the only one that is held.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(metavar="REF", help="Go back to this former holder.")] = None,
+    message: Annotated[str, typer.Option("-m", "--message", metavar="WHY", help="Why.")] = "",
+) -> None:
+    """Give a stage back to its former holder.
+
+    A second rollback goes further back, never forth; MODEL@STAGE~1 names the version that the next one gives.
+    Needs no Git history, so it works in a shallow clone.
+
+    \b
+    Examples:
+      modelver rollback fraud
+      modelver rollback fraud production -m "false alarms since this morning"
+      modelver rollback fraud production --to fraud@1.0.0
+    """
+    present(context, registry(context).rollback(model, stage, to=to, message=message))
+
+
+def demote(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.")],
+    stage: Annotated[str, typer.Argument(metavar="STAGE", help="The stage that nobody is to hold.")],
+    message: Annotated[str, typer.Option("-m", "--message", metavar="WHY", help="Why.")] = "",
+) -> None:
+    """Take a stage from its holder, so that nobody holds it.
+
+    \b
+    Examples:
+      modelver demote fraud staging
+      modelver demote fraud production -m "the service was switched off"
+    """
+    present(context, registry(context).demote(model, stage, message=message))
+
+
+def archive(
+    context: typer.Context,
+    ref: Annotated[str, typer.Argument(metavar="REF", help=_REF)],
+    undo: Annotated[bool, typer.Option("--undo", help="Bring the version back.")] = False,
+    message: Annotated[str, typer.Option("-m", "--message", metavar="WHY", help="Why.")] = "",
+) -> None:
+    """Retire a version that holds no stage.
+
+    MODEL, MODEL~N and ranges skip it; its id and labels still find it, and nothing of it is removed.
+
+    \b
+    Examples:
+      modelver archive fraud~5 -m "trained on data that was withdrawn"
+      modelver archive --undo fraud@1.0.0
+    """
+    present(context, registry(context).archive(ref, undo=undo, message=message))

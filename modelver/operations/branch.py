@@ -1,0 +1,116 @@
+"""The registry's branch: whether one stands on it, and what is to be read there (rules B1 and B3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from modelver.catalog import Catalog
+from modelver.domain.references import Named, parse
+from modelver.domain.resolution import Resolved
+from modelver.errors import Conflict
+from modelver.git.configuration import Configuration
+from modelver.git.repository import Head, Repository
+
+_OURS = b"\nModelver-Op: "
+
+
+class RegistryBranch:
+    """The registry's branch as seen from one `HEAD`; without a configured name, whatever is checked out is it."""
+
+    def __init__(
+        self, repository: Repository, configuration: Callable[[], Configuration], head: Head, name: str | None
+    ) -> None:
+        self._repository = repository
+        self._configuration = configuration
+        self._head = head
+        self.name = name
+
+    @cached_property
+    def on(self) -> bool:
+        """Whether what is committed here is announced by tags.
+
+        A detached head counts as on the branch when the branch or its remote-tracking one contains it; own
+        record commits on top do not count.
+        """
+        if self.name is None or self._head.ref == f"refs/heads/{self.name}":
+            return True
+        return self._head.ref == "HEAD" and self._base is not None
+
+    @cached_property
+    def behind(self) -> bool:
+        """Whether a detached head that counts as on the branch lacks commits of its tip."""
+        if self._head.ref != "HEAD" or not self.on or self.tip is None or self._head.commit is None:
+            return False
+        return not self._repository.is_ancestor(self.tip, self._head.commit)
+
+    @cached_property
+    def tip(self) -> str | None:
+        """The commit at which the branch is read: its remote-tracking one's unless the local one contains that.
+
+        None where neither is here.
+        """
+        local, remote = self._local, self._remote
+        if local is None or remote is None:
+            return local or remote
+        return local if self._repository.is_ancestor(remote, local) else remote
+
+    @cached_property
+    def announced(self) -> Catalog | None:
+        """The records on the branch, None where it is not here."""
+        return Catalog(self._repository, self.tip) if self.tip else None
+
+    def refuse_behind(self) -> None:
+        """Raise `Conflict` where an announcement would leave out what the branch already has."""
+        if self.behind:
+            raise Conflict(
+                f"HEAD is detached behind {self.name}, which has changes that this one would not know",
+                hint=f"git checkout {self.name}",
+            )
+
+    @cached_property
+    def _local(self) -> str | None:
+        return self._repository.commit(f"refs/heads/{self.name}") if self.name else None
+
+    @cached_property
+    def _remote(self) -> str | None:
+        """The remote-tracking branch: of the configured upstream, else of `origin`, else of the only remote."""
+        if self.name is None:
+            return None
+        configuration, commit = self._configuration(), self._repository.commit
+        remote = configuration.last(f"branch.{self.name}.remote")
+        merge = configuration.last(f"branch.{self.name}.merge")
+        if remote and merge and (found := commit(f"refs/remotes/{remote}/{merge.removeprefix('refs/heads/')}")):
+            return found
+        if found := commit(f"refs/remotes/origin/{self.name}"):
+            return found
+        remotes = {key.split(".", 1)[1].rpartition(".")[0] for key in configuration.values if key.startswith("remote.")}
+        return commit(f"refs/remotes/{remotes.pop()}/{self.name}") if len(remotes) == 1 else None
+
+    @cached_property
+    def _base(self) -> str | None:
+        """Where a detached head leaves the branch, None where it does not meet it by record commits of ours alone."""
+        tips = [tip for tip in (self._local, self._remote) if tip is not None]
+        if not tips or self._head.commit is None:
+            return None
+        above = self._repository.first_parents(self._head.commit, without=tips)
+        if not above:
+            return self._head.commit
+        bodies = [data for _, data in self._repository.batch.contents(above)]
+        meets = b"\nparent " in bodies[-1] and above[-1] not in self._repository.boundary
+        return above[-1] if meets and all(_OURS in body for body in bodies) else None
+
+
+def stage_remark(branch: RegistryBranch, catalog: Catalog, text: str, found: Resolved) -> str | None:
+    """What to say where a reference goes by a stage whose pointer is another one on the registry's branch (rule B3)."""
+    place = parse(text).place
+    if not isinstance(place, Named) or branch.on or place.word not in catalog.stages(found.model):
+        return None
+    if branch.announced is None:
+        return f"the registry's branch {branch.name} is not here, so {place.word} is read from HEAD"
+    mine, theirs = catalog.stage(found.model, place.word), branch.announced.stage(found.model, place.word)
+    holder = theirs.version if theirs else None
+    if mine == theirs:
+        return None
+    there = f"{holder} holds it" if holder else "nobody holds it"
+    return f"{place.word} of {found.model} is read from this branch; on {branch.name} {there}"

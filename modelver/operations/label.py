@@ -1,0 +1,153 @@
+"""Name a version: `tag`, and taking a label back."""
+
+from __future__ import annotations
+
+from modelver.domain import lifecycle, names, semver
+from modelver.domain.records import Label
+from modelver.domain.references import Named, parse
+from modelver.domain.resolution import Resolved
+from modelver.domain.text import quoted
+from modelver.errors import Conflict, NotFound, UsageError
+from modelver.operations.announce import of_label
+from modelver.operations.results import Labelled
+from modelver.operations.scene import Done, Part, Plan, Scene, carry_out
+from modelver.operations.values import checked_text
+from modelver.operations.workspace import Workspace
+from modelver.records import layout, schema
+
+
+def tag(
+    workspace: Workspace, ref: str, label: str | None = None, *, bump: semver.Part | None = None, message: str = ""
+) -> Labelled:
+    """Label a version, by a given name or by the next semantic version; nothing where it has that label already.
+
+    Raises `Conflict` where the label names another version, or a second SemVer label would stand on one.
+    """
+    if (label is None) == (bump is None):
+        raise UsageError(
+            "tag takes a label, or --bump", hint=["modelver tag REF 1.2.0", "modelver tag REF --bump minor"]
+        )
+    why = checked_text(message, "message")
+    model = workspace.find(ref).model
+
+    def plan(scene: Scene) -> Plan:
+        found = scene.find(ref)
+        part = label_part(scene, found, label=label, bump=bump, message=why)
+        return Plan(model=found.model, version=found.version, part=part, message=why)
+
+    return _labelled(carry_out(workspace, plan, watched=[f"{layout.model_directory(model)}/tags"]))
+
+
+def untag(workspace: Workspace, ref: str) -> Labelled:
+    """Take a label back, which only works while no remote-tracking branch holds its record.
+
+    Raises `UsageError` for anything but MODEL@LABEL, `Conflict` for a label that others may know.
+    """
+    reference = parse(ref)
+    if not isinstance(reference.place, Named) or reference.back or reference.model is None:
+        raise UsageError(f"{quoted(ref)} names no label", hint="modelver tag --delete MODEL@LABEL")
+    model, label = reference.model, names.plain_label(reference.place.word)
+    path = layout.label_path(model, label)
+
+    def plan(scene: Scene) -> Plan:
+        scene.branch.refuse_behind()
+        record = next((each for each in scene.catalog.label_records(model) if each.label == label), None)
+        if record is None:
+            raise NotFound(f"{model} has no label {label}", hint=f"modelver list {model}")
+        _refuse_published(scene, path, label)
+        wanted = of_label(scene.catalog.config, record)
+        there = scene.catalog.repository.refs(wanted.ref) if wanted else {}
+        part = Part(
+            op="untag",
+            what=f"from {label}",
+            files={path: None},
+            wanted=(wanted,) if wanted else (),
+            removed=tuple(there.items()),
+        )
+        return Plan(model=model, version=record.version, part=part)
+
+    return _labelled(carry_out(workspace, plan, watched=[path]), deleted=label)
+
+
+def label_part(scene: Scene, found: Resolved, *, label: str | None, bump: semver.Part | None, message: str) -> Part:
+    """The event that gives a label to a version; without files where it has it."""
+    known = {record.label: record for record in scene.catalog.label_records(found.model)}
+    numbered = next((e for e in known.values() if e.version == found.version and semver.read(e.label)), None)
+    if label is not None:
+        chosen = _checked(scene, found.model, label)
+    else:
+        assert bump is not None
+        elsewhere = scene.branch.announced if not scene.branch.on else None
+        others = elsewhere.labels(found.model) if elsewhere else {}
+        chosen = lifecycle.next_label([*known, *others], bump)
+    holder = known.get(chosen)
+    if holder is not None and holder.version == found.version:
+        wanted = of_label(scene.catalog.config, holder)
+        return Part(op="tag", what=f"as {chosen}", wanted=(wanted,) if wanted else ())
+    if holder is not None:
+        raise Conflict(
+            f"{found.model}@{chosen} is {holder.version} already",
+            hint=f"modelver tag {found.version} ANOTHER    a label is never moved",
+        )
+    if numbered is not None and semver.read(chosen) is not None:
+        raise Conflict(
+            f"{found.version} is {numbered.label} already, and a version has one SemVer label",
+            hint="a label that is no semantic version, like nightly, can stand beside it",
+        )
+    scene.branch.refuse_behind()
+    created = max(scene.now.replace(microsecond=0), names.version_moment(found.version) if scene.new else scene.now)
+    record = Label(
+        model=found.model,
+        label=chosen,
+        version=found.version,
+        created_at=created.replace(microsecond=0),
+        created_by=scene.by,
+        message=message,
+    )
+    wanted = of_label(scene.catalog.config, record)
+    announcements = (wanted,) if wanted else ()
+    return Part(
+        op="tag",
+        what=f"as {chosen}",
+        files={layout.label_path(found.model, chosen): schema.dump_label(record)},
+        wanted=announcements,
+        tags=tuple(scene.tags(announcements)),
+    )
+
+
+def _checked(scene: Scene, model: str, label: str) -> str:
+    stages = {*scene.catalog.stages(model), *(scene.catalog.rules(model).stages or ())}
+    chosen = names.parse_label(label, stages=stages)
+    if names.fold(label) != label:
+        scene.remarks.append(f"names are lower case: {quoted(label)} is {chosen}")
+    return chosen
+
+
+def _refuse_published(scene: Scene, path: str, label: str) -> None:
+    repository = scene.catalog.repository
+    for ref, commit in repository.tag_targets("refs/remotes").items():
+        if repository.commit(commit) and repository.entry(repository.root(commit), path) is not None:
+            raise Conflict(
+                f"{label} is on {ref.removeprefix('refs/remotes/')} already, so others may rely on it",
+                hint="give the right version the next label; modelver archive REF retires the wrong one",
+            )
+
+
+def _labelled(done: Done, deleted: str | None = None) -> Labelled:
+    part, model = done.plan.part, done.plan.model
+    label = deleted or part.what.removeprefix("as ")
+    remarks = done.remarks
+    if deleted and part.removed:
+        tag = part.wanted[-1].name
+        remarks = (*remarks, f"if the tag was pushed, `git push REMOTE :refs/tags/{tag}` removes it there")
+    return Labelled(
+        model=model,
+        version=done.plan.version or "",
+        label=label,
+        tag=None if deleted else done.tag(),
+        commit=done.commit(layout.label_path(model, label)),
+        pending=deleted is None and done.pending(),
+        deleted=deleted is not None,
+        created=deleted is None and done.written is not None,
+        remarks=remarks,
+    )

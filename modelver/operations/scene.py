@@ -1,0 +1,161 @@
+"""What a change of the registry is planned from, under the lock, and how it is carried out in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from modelver.catalog import Catalog
+from modelver.domain import lifecycle
+from modelver.domain.resolution import Resolved
+from modelver.errors import Conflict
+from modelver.git.transaction import Change, Snapshot, Tag, Writer, Written
+from modelver.operations import hiding
+from modelver.operations.announce import Announcement, commit_message
+from modelver.operations.branch import RegistryBranch, stage_remark
+from modelver.operations.workspace import Workspace, with_registry
+
+
+@dataclass
+class Scene:
+    """The records and the branch that one write stands on; `new` is the version that its commit brings."""
+
+    catalog: Catalog
+    branch: RegistryBranch
+    by: str
+    now: datetime
+    remarks: list[str] = field(default_factory=list)
+    new: str | None = None
+
+    @classmethod
+    def of(cls, workspace: Workspace, writer: Writer, snapshot: Snapshot, now: datetime | None = None) -> Scene:
+        """The scene of a snapshot; raises `NotFound` where no registry was started."""
+        known = workspace.at_head
+        head = snapshot.head
+        catalog = with_registry(known if known.commit == head.commit else Catalog(snapshot.repository, head.commit))
+        branch = RegistryBranch(snapshot.repository, lambda: writer.configuration, head, catalog.config.branch)
+        return cls(catalog, branch, writer.identity.name, now or datetime.now(UTC))
+
+    def find(self, ref: str) -> Resolved:
+        """The version that a person's words mean; raises `Conflict` where no record of it is on this branch."""
+        found = self.catalog.find(ref)
+        self.need(found)
+        if remark := stage_remark(self.branch, self.catalog, ref, found):
+            self.remarks.append(remark)
+        return found
+
+    def need(self, found: Resolved) -> None:
+        """Raise `Conflict` for a version whose record is not on this branch, where nothing may point at it."""
+        if found.version not in self.catalog.versions(found.model):
+            raise Conflict(
+                f"the record of {found.version} is not on this branch",
+                hint=f"git merge {found.version}    brings it, with all that its branch has up to there",
+            )
+
+    def act(self, message: str, at: datetime | None = None) -> lifecycle.Act:
+        """Who does it now, and why."""
+        return lifecycle.Act(by=self.by, at=at or self.now.replace(microsecond=0), message=message)
+
+    def tags(self, announcements: Sequence[Announcement]) -> list[Tag]:
+        """The tags to make: none off the registry's branch, and none at a version whose own tag is not here."""
+        if not self.branch.on:
+            return []
+        made = []
+        for each in announcements:
+            target = None if each.version == self.new else self.catalog.tag_commit(each.version)
+            if target is not None or each.version == self.new:
+                made.append(each.tag(target))
+            else:
+                self.remarks.append(
+                    f"{each.name} is not announced, because the tag of {each.version} is not here; "
+                    "`git fetch --tags` may bring it"
+                )
+        return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One event of a commit: its verb, the record files, the tags that it calls for, and those that go."""
+
+    op: str
+    what: str = ""
+    files: dict[str, bytes | None] = field(default_factory=dict)
+    wanted: tuple[Announcement, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    removed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def announced(self) -> str | None:
+        """The tag that tells of this event, the last of those called for, if it is made."""
+        made = {tag.ref for tag in self.tags}
+        return self.wanted[-1].name if self.wanted and self.wanted[-1].ref in made else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a change does to one model; without files it does nothing, because it is so already."""
+
+    model: str
+    version: str | None
+    part: Part
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """A change that was carried out, or was not needed (`written` is None)."""
+
+    scene: Scene
+    plan: Plan
+    written: Written | None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What people are told besides the result."""
+        told = [*(self.written.remarks if self.written else ()), *self.scene.remarks]
+        return (*told, *self.scene.catalog.config.warnings)
+
+    def commit(self, path: str) -> str | None:
+        """The commit of the change, else the one that brought the record at `path` as it is."""
+        if self.written:
+            return self.written.commit
+        catalog = self.scene.catalog
+        return catalog.repository.touched(path, catalog.commit) if catalog.commit else None
+
+    def tag(self) -> str | None:
+        """The tag that tells of the change, if it is there."""
+        part = self.plan.part
+        if self.written:
+            return part.announced
+        refs = [each.ref for each in part.wanted[-1:]]
+        return part.wanted[-1].name if refs and self.scene.catalog.repository.refs(*refs) else None
+
+    def pending(self) -> bool:
+        """Whether the tag that tells of the change is still to be made."""
+        return bool(self.plan.part.wanted) and self.tag() is None
+
+
+def carry_out(workspace: Workspace, plan: Callable[[Scene], Plan], *, watched: Sequence[str]) -> Done:
+    """Write what `plan` says in one commit, or nothing where it says that all is so already."""
+    writer = workspace.writer()
+    last: list[tuple[Scene, Plan]] = []
+    hidden_known = hiding.is_current(workspace)
+
+    def change(snapshot: Snapshot) -> Change | None:
+        scene = Scene.of(workspace, writer, snapshot)
+        planned = plan(scene)
+        last[:] = [(scene, planned)]
+        part, config = planned.part, scene.catalog.config
+        if not part.files:
+            return None
+        message = commit_message(config, [part.op], planned.model, planned.version, part.what, planned.message)
+        return Change(part.files, message, part.tags, hooks=config.commit.hooks, removed=part.removed)
+
+    written = writer.write(change, watched=watched)
+    scene, planned = last[0]
+    if written is not None and hidden_known:
+        scene.remarks += hiding.renew(workspace, added=True)  # the same artifacts as before
+    if written is not None and scene.branch.on and scene.branch.name and workspace.repository.head().ref == "HEAD":
+        scene.remarks.append(f"HEAD is detached; `git push REMOTE HEAD:{scene.branch.name}` brings this to the branch")
+    return Done(scene=scene, plan=planned, written=written)

@@ -1,0 +1,172 @@
+"""Move a stage: promote, rollback, demote (rule C1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from modelver.domain import lifecycle, names
+from modelver.domain.records import StagePointer
+from modelver.domain.resolution import Resolved
+from modelver.domain.text import nearest, quoted
+from modelver.errors import Conflict, NotFound, UsageError
+from modelver.operations.announce import of_stage
+from modelver.operations.results import Staged
+from modelver.operations.scene import Done, Part, Plan, Scene, carry_out
+from modelver.operations.values import checked_text
+from modelver.operations.workspace import Workspace
+from modelver.records import layout, schema
+
+
+def promote(workspace: Workspace, ref: str, stage: str, *, message: str = "") -> Staged:
+    """Give a stage to a version; nothing where it holds it already.
+
+    Raises `Conflict` for an archived version, and where the configuration asks for another stage first.
+    """
+    why = checked_text(message, "message")
+    name = names.parse_stage(stage)
+    model = workspace.find(ref).model
+
+    def plan(scene: Scene) -> Plan:
+        found = scene.find(ref)
+        if name != stage:
+            scene.remarks.append(f"names are lower case: {quoted(stage)} is {name}")
+        return Plan(model=found.model, version=found.version, part=promotion_part(scene, found, name, why), message=why)
+
+    return _carry_out(workspace, model, name, plan)
+
+
+def promotion_part(scene: Scene, found: Resolved, stage: str, message: str) -> Part:
+    """The event that gives a stage to a version; without files where it holds it."""
+    catalog, model = scene.catalog, found.model
+    rules = lifecycle.check_stage(stage, catalog.rules(model).stages)
+    if stage in catalog.labels(model):
+        raise Conflict(
+            f"{stage} is a label of {model}, so {model}@{stage} could mean two versions", hint="choose another stage"
+        )
+    pointers = catalog.pointers(model)
+    pointer = pointers.get(stage)
+    if pointer is not None and pointer.version == found.version:
+        return Part(op="promote", wanted=tuple(of_stage(catalog.config, pointer, pointer.history[0])))
+    lifecycle.check_promotion(found.version, stage, rules, pointers, found.version in catalog.archived(model))
+    start = pointer or StagePointer(model=model, stage=stage, version=None, number=0)
+    changed = lifecycle.promote(start, found.version, _act(scene, model, message))
+    assert changed is not None
+    return _moved(scene, changed, f"to {stage}")
+
+
+def rollback(
+    workspace: Workspace, model: str, stage: str | None = None, *, to: str | None = None, message: str = ""
+) -> Staged:
+    """Give a stage, the only one held by default, back to its former holder, or down the stack of them to `to`.
+
+    Raises `Conflict` where there is no former holder, `to` is none, or the one that would get it is archived.
+    """
+    why = checked_text(message, "message")
+    name = _known_model(workspace, model)
+    held = names.parse_stage(stage) if stage is not None else _only_stage(workspace, name)
+
+    def plan(scene: Scene) -> Plan:
+        pointer = _pointer(scene, name, held)
+        wanted = scene.find(to) if to is not None else None
+        if wanted is not None and wanted.model != name:
+            raise UsageError(f"{quoted(to or '')} is a version of {wanted.model}, not of {name}")
+        changed = lifecycle.rollback(pointer, wanted.version if wanted else None, _act(scene, name, why))
+        version = changed.version or ""
+        scene.need(Resolved(model=name, version=version))
+        lifecycle.check_promotion(version, held, {}, {}, version in scene.catalog.archived(name))
+        return Plan(model=name, version=version, part=_moved(scene, changed, f"on {held}"), message=why)
+
+    return _carry_out(workspace, name, held, plan)
+
+
+def demote(workspace: Workspace, model: str, stage: str, *, message: str = "") -> Staged:
+    """Take a stage from its holder; nothing where nobody holds it."""
+    why = checked_text(message, "message")
+    name, held = _known_model(workspace, model), names.parse_stage(stage)
+
+    def plan(scene: Scene) -> Plan:
+        pointer = _pointer(scene, name, held)
+        changed = lifecycle.demote(pointer, _act(scene, name, why))
+        if changed is None:
+            part = Part(op="demote", wanted=tuple(of_stage(scene.catalog.config, pointer, pointer.history[0])))
+            return Plan(model=name, version=None, part=part)
+        return Plan(model=name, version=pointer.version, part=_moved(scene, changed, f"from {held}"), message=why)
+
+    return _carry_out(workspace, name, held, plan)
+
+
+def _carry_out(workspace: Workspace, model: str, stage: str, plan: Callable[[Scene], Plan]) -> Staged:
+    path = layout.stage_path(model, stage)
+    done = carry_out(workspace, plan, watched=[path])
+    return _staged(done, model, stage, path)
+
+
+def _staged(done: Done, model: str, stage: str, path: str) -> Staged:
+    part, version = done.plan.part, done.plan.version
+    before = done.scene.catalog.stage(model, stage)
+    previous = before.version if before and done.written else None
+    return Staged(
+        op=part.op,
+        model=model,
+        stage=stage,
+        version=None if part.op == "demote" else version,
+        previous=previous,
+        number=(before.number if before else 0) + (done.written is not None),
+        commit=done.commit(path),
+        tag=done.tag(),
+        pending=done.pending(),
+        created=done.written is not None,
+        remarks=done.remarks,
+    )
+
+
+def _act(scene: Scene, model: str, message: str) -> lifecycle.Act:
+    at = lifecycle.event_moment(scene.now, scene.catalog.pointers(model).values())
+    return scene.act(message, max(at, names.version_moment(scene.new)) if scene.new else at)
+
+
+def _moved(scene: Scene, changed: StagePointer, what: str) -> Part:
+    """The event of a pointer's newest change."""
+    scene.branch.refuse_behind()
+    if not scene.branch.on:
+        announced = scene.branch.announced
+        if announced is None:
+            scene.remarks.append(f"the registry's branch {scene.branch.name} is not here, so HEAD is taken for it")
+            announced = scene.catalog
+        changed = lifecycle.withdrawn(changed, announced.stage(changed.model, changed.stage))
+    wanted = tuple(of_stage(scene.catalog.config, changed, changed.history[0]))
+    return Part(
+        op=changed.history[0].op,
+        what=what,
+        files={layout.stage_path(changed.model, changed.stage): schema.dump_stage(changed)},
+        wanted=wanted,
+        tags=tuple(scene.tags(wanted)),
+    )
+
+
+def _pointer(scene: Scene, model: str, stage: str) -> StagePointer:
+    pointer = scene.catalog.stage(model, stage)
+    if pointer is None:
+        near = nearest(stage, scene.catalog.stages(model))
+        hint = f"did you mean {' or '.join(near)}?" if near else f"modelver promote {model} {stage}"
+        raise NotFound(f"no version of {model} ever held {stage}", hint=hint)
+    return pointer
+
+
+def _known_model(workspace: Workspace, text: str) -> str:
+    model = names.parse_model(text)
+    if model not in workspace.catalog.models():
+        workspace.catalog.find(model)  # raises with the nearest names
+        raise NotFound(f"there is no model {model}", hint="modelver list shows the models")
+    return model
+
+
+def _only_stage(workspace: Workspace, model: str) -> str:
+    held = [name for name, pointer in workspace.catalog.pointers(model).items() if pointer.version is not None]
+    if len(held) == 1:
+        return held[0]
+    if not held:
+        raise NotFound(f"no stage of {model} is held", hint=f"modelver rollback {model} STAGE")
+    raise UsageError(
+        f"{model} holds several stages: {', '.join(held)}", hint=[f"modelver rollback {model} {name}" for name in held]
+    )
