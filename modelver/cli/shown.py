@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from modelver.domain.records import Artifact
 
 
+_FEW = 10
+
+
 def size(count: int) -> str:
     """A number of bytes as people read it, in powers of 1000.
 
@@ -185,10 +188,11 @@ def _verified(result: results.Verified, chosen: Choices) -> None:
     if result.absent:
         print(f"the bytes of {_counted(result.absent, 'version')} are not on this machine")
     if result.missing_tags:
-        missing = _counted(len(result.missing_tags), "version")
-        print(f"without a tag here: {missing}; a fetch may bring the tags")
-        for version in result.missing_tags if chosen.verbose else ():
-            print(f"  {version}")
+        print(f"{_counted(len(result.missing_tags), 'tag')} not here; a fetch may bring what others have made")
+        for name in result.missing_tags if chosen.verbose else result.missing_tags[:_FEW]:
+            print(f"  {name}")
+        if len(result.missing_tags) > _FEW and not chosen.verbose:
+            print(f"  and {len(result.missing_tags) - _FEW} more, which -v names")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -12,6 +12,7 @@ from modelver.domain import semver
 from modelver.domain.records import StagePointer, Version
 from modelver.errors import Damaged, ModelverError, NotFound
 from modelver.operations import hiding
+from modelver.operations.announced import check_announcements, check_histories
 from modelver.operations.results import Problem, Verified
 from modelver.operations.wholeness import is_whole, take_anew
 from modelver.operations.workspace import Workspace
@@ -36,7 +37,7 @@ class _Findings:
 
 
 def verify(workspace: Workspace, refs: Sequence[str] = (), *, objects: bool = False, repair: bool = False) -> Verified:
-    """Read every record, every object that is here and every version's tag, or those of some versions only.
+    """Read every record, every object that is here and every tag of ours, or those of some versions only.
 
     With `objects`, bytes that are not here at all are problems too. With `repair`, a write that was cut off
     is finished or undone, damaged and absent objects are taken anew from the work tree where the right bytes
@@ -52,6 +53,8 @@ def verify(workspace: Workspace, refs: Sequence[str] = (), *, objects: bool = Fa
     _check_objects(workspace, versions, findings, objects=objects, every=not refs)
     if not refs:
         _check_facts(catalog, findings)
+        if workspace.at is None:
+            _check_announcements(workspace, catalog, findings)
     broken = any(problem.kind in BROKEN for problem in findings.problems)
     return Verified(
         checked={"versions": findings.versions, "objects": findings.objects, "tags": findings.tags},
@@ -169,6 +172,14 @@ def _check_objects(
     for detail in bad.values():
         findings.add("object", detail)
     findings.objects = sum(store.has(digest) for digest in checked)
+
+
+def _check_announcements(workspace: Workspace, catalog: Catalog, findings: _Findings) -> None:
+    """The tags of labels and stages; at another moment than now they are those of now, and say nothing."""
+    checked = check_announcements(catalog, workspace.branch)
+    findings.tags += checked.tags
+    findings.missing_tags += checked.missing
+    findings.problems += [*checked.problems, *check_histories(catalog)]
 
 
 def _check_facts(catalog: Catalog, findings: _Findings) -> None:

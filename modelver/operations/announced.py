@@ -1,0 +1,138 @@
+"""Check the tags of labels and stages against the records, and stages against their own past (rules I4, B3, C1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from modelver.catalog import RECORD_LIMIT, Catalog
+from modelver.domain import lifecycle, names
+from modelver.domain.records import StagePointer
+from modelver.errors import ModelverError
+from modelver.git.repository import FILE, Entry
+from modelver.operations.announce import Announcement, of_label, of_stage
+from modelver.operations.branch import RegistryBranch
+from modelver.operations.results import Problem
+from modelver.records import layout, schema
+
+_ENTRY = re.compile(rb"^- ", re.MULTILINE)
+_PROMOTION = re.compile(r"(?P<model>[^#@]+)#(?P<stage>[^#!]+)!?#(?P<number>[1-9][0-9]{0,8})")
+_LABEL = re.compile(r"(?P<model>[^#@]+)@(?P<label>[^#@]+)")
+
+
+@dataclass
+class AnnouncementCheck:
+    """How many tags of labels and stages there are, which are missing, and which are wrong."""
+
+    tags: int = 0
+    missing: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def check_announcements(catalog: Catalog, branch: RegistryBranch) -> AnnouncementCheck:
+    """Compare the tags that are here with those that the records on the registry's branch call for.
+
+    A branch that is not the registry's calls for none, and a detached head behind its tip has yet to see some.
+    """
+    found = AnnouncementCheck()
+    at_tip = branch.announced
+    base = catalog if branch.on and not branch.behind else at_tip
+    here = catalog.repository.tag_targets("refs/tags", "refs/modelver")
+    wanted = {each.ref: each for each in (_wanted(base) if base else ())}
+    for ref, each in wanted.items():
+        if ref not in here:
+            found.missing.append(each.name)
+            continue
+        found.tags += 1
+        right = catalog.version_tags.get(each.version)
+        if right is not None and here[ref] != right:
+            detail = f"{each.name} names {here[ref][:12]}, and the tag of its version {right[:12]}"
+            found.problems.append(Problem(kind="tag", version=each.version, path=None, detail=detail))
+    known = [each for each in (base, catalog, at_tip) if each is not None]
+    called_for = {ref for each in known for ref in (a.ref for a in _wanted(each))}
+    for ref in sorted(here.keys() - called_for):
+        name = ref.split("/", 2)[-1]
+        if any(_is_ours(each, name) for each in known):
+            detail = f"no record calls for the tag {name}"
+            found.problems.append(Problem(kind="tag", version=None, path=None, detail=detail))
+    return found
+
+
+def _wanted(catalog: Catalog) -> Iterator[Announcement]:
+    """The tags that the records call for; models whose records are malformed, which is told elsewhere, left out."""
+    for model in catalog.models():
+        try:
+            labels, pointers = catalog.label_records(model), catalog.pointers(model)
+        except ModelverError:
+            continue
+        for label in labels:
+            if (announcement := of_label(catalog.config, label)) is not None:
+                yield announcement
+        for pointer in pointers.values():
+            for entry in pointer.history:
+                yield from of_stage(catalog.config, pointer, entry)
+
+
+def _is_ours(catalog: Catalog, name: str) -> bool:
+    """Whether a tag's name is a label's or a promotion's of a model here, and one that its records still tell of."""
+    if (match := _PROMOTION.fullmatch(name)) is not None:
+        model, stage = match["model"], match["stage"]
+        if model not in catalog.models() or not names.is_stage_name(stage):
+            return False
+        pointer = catalog.stage(model, stage)
+        return pointer is None or int(match["number"]) > min((e.number for e in pointer.history), default=0)
+    if (match := _LABEL.fullmatch(name)) is not None:
+        return match["model"] in catalog.models() and names.is_label_name(names.plain_label(match["label"]))
+    return False
+
+
+def check_histories(catalog: Catalog) -> Iterator[Problem]:
+    """Every state that a stage's record ever had in this history has to be continued by the one that it has now."""
+    if catalog.commit is None:
+        return
+    repository = catalog.repository
+    ever: dict[str, set[str]] = {}
+    for path, oid in repository.ever(catalog.commit, layout.MODELS):
+        if isinstance(layout.parse_path(path), layout.StageFile):
+            ever.setdefault(path, set()).add(oid)
+    for path, oids in sorted(ever.items()):
+        now = catalog.tree.at(path)
+        former = sorted(oids - {now.oid if now else ""})
+        if now is None:
+            yield Problem(kind="stage", version=None, path=path, detail="the record of the stage was removed")
+            continue
+        blobs = repository.blobs([now, *(Entry(FILE, path, oid) for oid in former)], limit=RECORD_LIMIT)
+        current, *older = [data or b"" for data in blobs]
+        for data in older:
+            if (lost := _lost(current, data, path)) is not None:
+                yield _dropped(lost, path)
+                break
+
+
+def _lost(now: bytes, former: bytes, path: str) -> StagePointer | None:
+    """The former pointer, where the one of now does not go on from it.
+
+    Compared as text first, entry by entry, since a history of a hundred entries takes its time to parse.
+    """
+    _, *new = _ENTRY.split(now)
+    _, *old = _ENTRY.split(former)
+    if old and old[0] in new:
+        kept = new[new.index(old[0]) :]
+        if kept == old[: len(kept)] and len(kept) == min(len(old), len(kept)):
+            return None
+    try:
+        current, pointer = schema.parse_stage(now, path), schema.parse_stage(former, path)
+    except ModelverError:
+        return None  # a malformed record of now is told by itself; one of the past binds nobody
+    return None if lifecycle.extends(current, pointer) else pointer
+
+
+def _dropped(pointer: StagePointer, path: str) -> Problem:
+    newest = pointer.history[0]
+    detail = (
+        f"the history of stage {pointer.stage} does not go on from its change {newest.number} "
+        f"({newest.op} of {newest.version or 'nobody'}), as after a `git revert` or a merge that took an old side; "
+        "bring that change back (git revert the revert), then modelver rollback takes the stage back for everybody"
+    )
+    return Problem(kind="stage", version=newest.version, path=path, detail=detail)
