@@ -109,7 +109,7 @@ def _highest(reference: Reference, view: View, model: str) -> Resolved:
     found = [pair for pair in _semver_labels(view, model) if pair[1] not in view.retired(model)]
     if not found:
         message = f"{model} has no SemVer label on a version that is neither archived nor yanked"
-        raise _missing(reference, 1, message, f"modelver list {model}")
+        raise _missing(reference, 1, message, f"modelver tag {model} 1.0.0")
     releases = [pair for pair in found if not pair[0].pre]
     return Resolved(model=model, version=max(releases or found)[1])
 
@@ -155,15 +155,14 @@ def _named(reference: Reference, view: View, model: str, word: str) -> Resolved:
 
 
 def _holder(reference: Reference, model: str, stage: str, pointer: StagePointer | None) -> Resolved:
-    versions = f"modelver list {model}"
     if reference.back:
         former = pointer.former_holders() if pointer is not None else ()
         if reference.back > len(former):
             count = "1 former holder" if len(former) == 1 else f"{len(former)} former holders"
-            raise _missing(reference, 2, f"{stage} of {model} has {count}", versions)
+            raise _missing(reference, 2, f"{stage} of {model} has {count}", f"modelver log {model}")
         return Resolved(model=model, version=former[reference.back - 1])
     if pointer is None or pointer.version is None:
-        raise _missing(reference, 1, f"no version of {model} holds {stage}", versions)
+        raise _missing(reference, 1, f"no version of {model} holds {stage}", f"modelver promote {model} {stage}")
     return Resolved(model=model, version=pointer.version)
 
 
@@ -182,7 +181,7 @@ def _event(reference: Reference, view: View, stage: str, number: int, left: bool
     if model not in view.models():
         raise _unknown_model(reference, view)
     what = f"took {stage} of {model} from a version" if left else f"gave {stage} of {model} to a version"
-    raise _missing(reference, 1, f"no change {number} {what}", f"modelver list {model}")
+    raise _missing(reference, 1, f"no change {number} {what}", f"modelver log {model}")
 
 
 def _identified(reference: Reference, view: View, prefix: str) -> Resolved:
