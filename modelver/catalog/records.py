@@ -92,6 +92,10 @@ class Catalog:
         records = self._kept("labels", model, lambda: self.label_records(model))
         return {record.label: record.version for record in records}
 
+    def label_names(self, model: str) -> Collection[str]:
+        """The labels by themselves, for which no record is read."""
+        return self.tree.flat(model, "tags", names.is_label_name).keys()
+
     def stage(self, model: str, name: str) -> StagePointer | None:
         """Who holds a stage, and its history."""
         return self.pointers(model).get(name)

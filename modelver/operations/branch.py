@@ -102,15 +102,21 @@ class RegistryBranch:
 
 
 def stage_remark(branch: RegistryBranch, catalog: Catalog, text: str, found: Resolved) -> str | None:
-    """What to say where a reference goes by a stage whose pointer is another one on the registry's branch (rule B3)."""
+    """What to say where a reference goes by a stage that stands otherwise on the registry's branch (rule B3)."""
     place = parse(text).place
     if not isinstance(place, Named) or branch.on or place.word not in catalog.stages(found.model):
         return None
-    if branch.announced is None:
-        return f"the registry's branch {branch.name} is not here, so {place.word} is read from HEAD"
-    mine, theirs = catalog.stage(found.model, place.word), branch.announced.stage(found.model, place.word)
-    holder = theirs.version if theirs else None
-    if mine == theirs:
+    return differing(branch, catalog, found.model, place.word)
+
+
+def differing(branch: RegistryBranch, catalog: Catalog, model: str, stage: str) -> str | None:
+    """What to say of a stage whose pointer is another one on the registry's branch; None on that branch itself."""
+    if branch.on:
         return None
-    there = f"{holder} holds it" if holder else "nobody holds it"
-    return f"{place.word} of {found.model} is read from this branch; on {branch.name} {there}"
+    if branch.announced is None:
+        return f"the registry's branch {branch.name} is not here, so {stage} is read from HEAD"
+    theirs = branch.announced.stage(model, stage)
+    if catalog.stage(model, stage) == theirs:
+        return None
+    there = f"{theirs.version} holds it" if theirs and theirs.version else "nobody holds it"
+    return f"{stage} of {model} is read from this branch; on {branch.name} {there}"

@@ -10,6 +10,7 @@ from modelver.domain.resolution import Resolved
 from modelver.domain.text import nearest, quoted
 from modelver.errors import Conflict, NotFound, UsageError
 from modelver.operations.announce import of_stage
+from modelver.operations.branch import differing
 from modelver.operations.results import Staged
 from modelver.operations.scene import Done, Part, Plan, Scene, carry_out
 from modelver.operations.values import checked_text
@@ -39,7 +40,7 @@ def promotion_part(scene: Scene, found: Resolved, stage: str, message: str) -> P
     """The event that gives a stage to a version; without files where it holds it."""
     catalog, model = scene.catalog, found.model
     rules = lifecycle.check_stage(stage, catalog.rules(model).stages)
-    if stage in catalog.labels(model):
+    if stage in catalog.label_names(model):
         raise Conflict(
             f"{stage} is a label of {model}, so {model}@{stage} could mean two versions", hint="choose another stage"
         )
@@ -150,6 +151,8 @@ def _pointer(scene: Scene, model: str, stage: str) -> StagePointer:
         near = nearest(stage, scene.catalog.stages(model))
         hint = f"did you mean {' or '.join(near)}?" if near else f"modelver promote {model} {stage}"
         raise NotFound(f"no version of {model} ever held {stage}", hint=hint)
+    if remark := differing(scene.branch, scene.catalog, model, stage):
+        scene.remarks.append(remark)
     return pointer
 
 
