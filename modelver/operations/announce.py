@@ -17,6 +17,7 @@ class Announcement:
     """A tag that a record calls for: its ref, and the version whose commit it stands at."""
 
     ref: str
+    model: str
     version: str
     by: str
     at: datetime
@@ -50,8 +51,14 @@ def commit_message(
 def of_version(config: Config, version: Version) -> Announcement:
     """The tag of a version."""
     kind = "tags" if config.tags.versions == "tag" else "modelver"
-    name = names.version_tag(version.version)
-    return _announcement(kind, name, version.version, version.created_by, version.created_at, version.message)
+    return Announcement(
+        ref=f"refs/{kind}/{names.version_tag(version.version)}",
+        model=version.model,
+        version=version.version,
+        by=version.created_by,
+        at=version.created_at,
+        message=version.message,
+    )
 
 
 def of_label(config: Config, label: Label) -> Announcement | None:
@@ -59,8 +66,14 @@ def of_label(config: Config, label: Label) -> Announcement | None:
     kind = {"tag": "tags", "ref": "modelver"}.get(config.tags.labels)
     if kind is None:
         return None
-    name = names.label_tag(label.model, label.label)
-    return _announcement(kind, name, label.version, label.created_by, label.created_at, label.message)
+    return Announcement(
+        ref=f"refs/{kind}/{names.label_tag(label.model, label.label)}",
+        model=label.model,
+        version=label.version,
+        by=label.created_by,
+        at=label.created_at,
+        message=label.message,
+    )
 
 
 def of_stage(config: Config, pointer: StagePointer, entry: StageEntry) -> list[Announcement]:
@@ -70,17 +83,15 @@ def of_stage(config: Config, pointer: StagePointer, entry: StageEntry) -> list[A
     """
     if config.tags.promotions == "off" or entry.withdrawn:
         return []
-    found = []
-    left = pointer.displaced(entry.number)
-    if left is not None:
-        name = names.displacement_tag(pointer.model, pointer.stage, entry.number)
-        at = entry.at - timedelta(seconds=1) if entry.version is not None else entry.at
-        found.append(_announcement("tags", name, left, entry.by, at, entry.message))
-    if entry.version is not None:
-        name = names.promotion_tag(pointer.model, pointer.stage, entry.number)
-        found.append(_announcement("tags", name, entry.version, entry.by, entry.at, entry.message))
-    return found
-
-
-def _announcement(kind: str, name: str, version: str, by: str, at: datetime, message: str) -> Announcement:
-    return Announcement(ref=f"refs/{kind}/{name}", version=version, by=by, at=at, message=message)
+    model, stage, number = pointer.model, pointer.stage, entry.number
+    left = pointer.displaced(number)
+    sooner = entry.at - timedelta(seconds=1) if entry.version is not None else entry.at
+    found = [
+        (names.displacement_tag(model, stage, number), left, sooner),
+        (names.promotion_tag(model, stage, number), entry.version, entry.at),
+    ]
+    return [
+        Announcement(ref=f"refs/tags/{name}", model=model, version=version, by=entry.by, at=at, message=entry.message)
+        for name, version, at in found
+        if version is not None
+    ]

@@ -63,14 +63,17 @@ class Scene:
             return []
         made = []
         for each in announcements:
-            target = None if each.version == self.new else self.catalog.tag_commit(each.version)
-            if target is not None or each.version == self.new:
+            if each.version == self.new:
+                made.append(each.tag(None))
+                continue
+            target = self.catalog.tag_commit(each.version)
+            if target is not None and self.catalog.same_record(each.model, each.version, target):
                 made.append(each.tag(target))
-            else:
-                self.remarks.append(
-                    f"{each.name} is not announced, because the tag of {each.version} is not here; "
-                    "`git fetch --tags` may bring it"
-                )
+                continue
+            fault = (
+                "is not here; `git fetch --tags` may bring it" if target is None else "is wrong; see modelver verify"
+            )
+            self.remarks.append(f"{each.name} is not announced, because the tag of {each.version} {fault}")
         return made
 
 
