@@ -222,7 +222,7 @@ def _staged(result: results.Staged, chosen: Choices) -> None:
 
 def _announced(tag: str | None, pending: bool) -> str:
     if pending:
-        return "\n  recorded; its tag is made on the registry's branch"
+        return "\n  recorded; its tag is still to be made"
     return f"\n  tag {tag}" if tag else ""
 
 

@@ -383,24 +383,25 @@ class Repository:
         answer = self.git.run("rev-list", "--first-parent", "--max-count=1", f"--before={seconds}", tip, end=b"\n")
         return answer.out.decode("ascii").strip() or None
 
-    def history(self, tip: str, *paths: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    def history(self, tip: str, *paths: str) -> list[tuple[str | None, list[tuple[str, str]]]]:
         """The first-parent commits that changed something at or below the paths, newest first; one process.
 
-        Each with the path and the new object id (all zeros: removed) of what it changed. The commits at which a
-        shallow history ends are left out, since they look as if they had brought everything.
+        Each with the path and the new object id (all zeros: removed) of what it changed. A commit at which a
+        shallow history ends is None, since it looks as if it had brought everything.
         """
         words = ("log", "--first-parent", "--diff-merges=first-parent", "--root", "--raw", "-z", "--no-abbrev")
         form = ("--no-renames", "--no-show-signature", "--format=%x00%H")
         answer = self.git.run(*words, *form, tip, "--", *paths)
-        found: list[tuple[str, list[tuple[str, str]]]] = []
+        found: list[tuple[str | None, list[tuple[str, str]]]] = []
+        boundary = self.boundary
         fields = iter(os.fsdecode(answer.out).split("\0"))
         for field in fields:
             line = field.strip("\n")
             if line.startswith(":"):
                 found[-1][1].append((next(fields, ""), line.split(" ")[3]))
             elif line:
-                found.append((line, []))
-        return [each for each in found if each[0] not in self.boundary]
+                found.append((None if line in boundary else line, []))
+        return found
 
     def ever(self, tip: str, path: str) -> list[tuple[str, str]]:
         """Path and object id of every file that any commit in the history of `tip` has put at or below a path."""

@@ -97,7 +97,7 @@ def _age(told: _Told) -> tuple[datetime, int, int, str]:
     return told.event.date, _ORDER.index(told.event.op), told.place, told.path
 
 
-def _commits(catalog: Catalog, shown: Sequence[_Told], model: str | None) -> Mapping[tuple[str, int], str]:
+def _commits(catalog: Catalog, shown: Sequence[_Told], model: str | None) -> Mapping[tuple[str, int], str | None]:
     """The commit that brought each event: by path, and place in the record's history."""
     if catalog.commit is None or not shown:
         return {}
@@ -113,7 +113,7 @@ def _commits(catalog: Catalog, shown: Sequence[_Told], model: str | None) -> Map
     places: dict[str, list[int]] = {}
     for told in shown:
         places.setdefault(told.path, []).append(told.place)
-    found: dict[tuple[str, int], str] = {}
+    found: dict[tuple[str, int], str | None] = {}
     for commit, path, oid in history:
         # What the record holds from this commit on, and did not before, came with it.
         found |= {(path, n): commit for n in places[path] if n <= lengths[oid] and (path, n) not in found}
