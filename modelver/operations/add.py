@@ -218,6 +218,6 @@ class _Addition:
             labels=tuple(sorted({*labels_of(catalog, self.model, version.version), *labels})),
             stages=tuple(sorted({*stages_of(catalog, self.model, version.version), *stages})),
             created=self.created and written is not None,
-            pending=any(part.wanted and part.announced is None for part in changed),
+            pending=any(not scene.branch.on or (part.wanted and part.announced is None) for part in changed),
             remarks=tuple(remarks),
         )

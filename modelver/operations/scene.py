@@ -135,8 +135,9 @@ class Done:
         return part.wanted[-1].name if refs and self.scene.catalog.repository.refs(*refs) else None
 
     def pending(self) -> bool:
-        """Whether the tag that tells of the change is still to be made."""
-        return bool(self.plan.part.wanted) and self.tag() is None
+        """Whether the change, or the tag that tells of it, has yet to reach the registry's branch."""
+        waits = self.written is not None and not self.scene.branch.on
+        return waits or (bool(self.plan.part.wanted) and self.tag() is None)
 
 
 def carry_out(workspace: Workspace, plan: Callable[[Scene], Plan], *, watched: Sequence[str]) -> Done:
