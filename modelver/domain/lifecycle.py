@@ -135,12 +135,10 @@ def check_stage(stage: str, rules: Mapping[str, Values] | None) -> Values:
 
 
 def check_promotion(
-    version: str, stage: str, rules: Values, pointers: Mapping[str, StagePointer], archived: bool
+    version: str, stage: str, stages: Mapping[str, Values] | None, pointers: Mapping[str, StagePointer]
 ) -> None:
-    """Raise `Conflict` where a version may not be given a stage: it is archived, or has not been where it has to."""
-    if archived:
-        raise Conflict(f"{version} is archived, so it is given no stage", hint=f"modelver archive --undo {version}")
-    before = rules.get("from")
+    """Raise `Conflict` where a version has not been in the stage that comes before (`from`), with the whole order."""
+    before = check_stage(stage, stages).get("from")
     if not isinstance(before, str):
         return
     pointer = pointers.get(before)
@@ -148,8 +146,27 @@ def check_promotion(
     if version not in held:
         raise Conflict(
             f"{stage} comes after {before}, and {version} has not been there",
-            hint=f"modelver promote {version} {before}",
+            hint=[f"the order is {' → '.join(_order(stage, stages))}", f"modelver promote {version} {before}"],
         )
+
+
+def _order(stage: str, stages: Mapping[str, Values] | None) -> list[str]:
+    """The stages that lead to one, the first of them first; a circle is followed once."""
+    order = [stage]
+    while True:
+        try:
+            before = check_stage(order[0], stages).get("from")
+        except UsageError:
+            return order
+        if not isinstance(before, str) or before in order:
+            return order
+        order.insert(0, before)
+
+
+def refuse_archived(version: str, archived: Collection[str]) -> None:
+    """Raise `Conflict` where a version is archived, because such a one is given no stage."""
+    if version in archived:
+        raise Conflict(f"{version} is archived, so it is given no stage", hint=f"modelver archive --undo {version}")
 
 
 def archive(record: Archive | None, model: str, version: str, act: Act, *, undo: bool) -> Archive | None:

@@ -135,7 +135,5 @@ def _artifact_state(workspace: Workspace, path: str, records: list[Version]) -> 
 def _remarks(workspace: Workspace, catalog: Catalog) -> Iterator[str]:
     if Journal.load(workspace.repository) is not None:
         yield "a write was cut off; the next command that writes, or `modelver verify --repair`, puts it right"
-    config = workspace.root / layout.CONFIG
-    if config.is_file() and workspace.repository.differs(layout.CONFIG, catalog.commit):
-        yield f"{layout.CONFIG} has changes that are not committed, so they do not count yet"
+    yield from workspace.unread_configuration(catalog)
     yield from catalog.config.warnings

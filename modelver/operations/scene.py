@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from modelver.catalog import Catalog
 from modelver.domain import lifecycle
 from modelver.domain.resolution import Resolved
-from modelver.errors import Conflict
+from modelver.errors import Conflict, ModelverError
 from modelver.git.transaction import Change, Snapshot, Tag, Writer, Written
 from modelver.operations import hiding
 from modelver.operations.announce import Announcement, commit_message
@@ -148,7 +148,12 @@ def carry_out(workspace: Workspace, plan: Callable[[Scene], Plan], *, watched: S
 
     def change(snapshot: Snapshot) -> Change | None:
         scene = Scene.of(workspace, writer, snapshot)
-        planned = plan(scene)
+        scene.remarks += (unread := workspace.unread_configuration(scene.catalog))
+        try:
+            planned = plan(scene)
+        except ModelverError as error:
+            error.hints += unread
+            raise
         last[:] = [(scene, planned)]
         part, config = planned.part, scene.catalog.config
         if not part.files:

@@ -39,7 +39,8 @@ def promote(workspace: Workspace, ref: str, stage: str, *, message: str = "") ->
 def promotion_part(scene: Scene, found: Resolved, stage: str, message: str) -> Part:
     """The event that gives a stage to a version; without files where it holds it."""
     catalog, model = scene.catalog, found.model
-    rules = lifecycle.check_stage(stage, catalog.rules(model).stages)
+    stages = catalog.rules(model).stages
+    lifecycle.check_stage(stage, stages)
     if stage in catalog.label_names(model):
         raise Conflict(
             f"{stage} is a label of {model}, so {model}@{stage} could mean two versions", hint="choose another stage"
@@ -48,7 +49,8 @@ def promotion_part(scene: Scene, found: Resolved, stage: str, message: str) -> P
     pointer = pointers.get(stage)
     if pointer is not None and pointer.version == found.version:
         return Part(op="promote", wanted=tuple(of_stage(catalog.config, pointer, pointer.history[0])))
-    lifecycle.check_promotion(found.version, stage, rules, pointers, found.version in catalog.archived(model))
+    lifecycle.refuse_archived(found.version, catalog.archived(model))
+    lifecycle.check_promotion(found.version, stage, stages, pointers)
     start = pointer or StagePointer(model=model, stage=stage, version=None, number=0)
     changed = lifecycle.promote(start, found.version, _act(scene, model, message))
     assert changed is not None
@@ -74,7 +76,7 @@ def rollback(
         changed = lifecycle.rollback(pointer, wanted.version if wanted else None, _act(scene, name, why))
         version = changed.version or ""
         scene.need(Resolved(model=name, version=version))
-        lifecycle.check_promotion(version, held, {}, {}, version in scene.catalog.archived(name))
+        lifecycle.refuse_archived(version, scene.catalog.archived(name))
         return Plan(model=name, version=version, part=_moved(scene, changed, f"on {held}"), message=why)
 
     return _carry_out(workspace, name, held, plan)

@@ -170,6 +170,13 @@ class Workspace:
         self.repository.make_home()
         return Writer(self.repository, self.configuration, identity, self.timeout)
 
+    def unread_configuration(self, catalog: Catalog) -> list[str]:
+        """What to say where `config.yaml` has edits that no commit has, since only what is committed counts."""
+        config = self.root / layout.CONFIG
+        if not config.is_file() or not self.repository.differs(layout.CONFIG, catalog.commit):
+            return []
+        return [f"{layout.CONFIG} has changes that are not committed, so they do not count yet"]
+
     def typed(self, path: str) -> Path:
         """The absolute path that a person means, from where they stand.
 
