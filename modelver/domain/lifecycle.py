@@ -14,7 +14,7 @@ from itertools import accumulate
 
 from modelver.domain import semver
 from modelver.domain.records import Archive, ArchiveEntry, StageEntry, StagePointer, Values
-from modelver.domain.text import quoted
+from modelver.domain.text import nearest, quoted
 from modelver.errors import Conflict, UsageError
 
 HISTORY = 100
@@ -62,10 +62,10 @@ def rollback(pointer: StagePointer, to: str | None, act: Act) -> StagePointer:
     """
     stack = pointer.former_holders()
     name = f"{pointer.model}@{pointer.stage}"
-    if not stack:
-        raise Conflict(f"{name} has no former holder", hint=f"modelver log {pointer.model}    shows who held it")
     if to is not None and to not in stack:
         raise Conflict(f"{to} is no former holder of {name}", hint=f"modelver promote {to} {pointer.stage}")
+    if not stack:
+        raise Conflict(f"{name} has no former holder", hint=f"modelver log {pointer.model}    shows who held it")
     return _changed(pointer, "rollback", to or stack[0], act)
 
 
@@ -131,7 +131,9 @@ def check_stage(stage: str, rules: Mapping[str, Values] | None) -> Values:
     for pattern, values in rules.items():
         if fnmatchcase(stage, pattern):
             return values
-    raise UsageError(f"{quoted(stage)} is no stage of this registry", hint="stages: " + ", ".join(rules))
+    near = nearest(stage, rules)
+    hints = [f"did you mean {' or '.join(near)}?"] if near else []
+    raise UsageError(f"{quoted(stage)} is no stage of this registry", hint=[*hints, "stages: " + ", ".join(rules)])
 
 
 def check_promotion(
