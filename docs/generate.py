@@ -1,7 +1,8 @@
 """Write what the documentation takes from the program: `python docs/generate.py`, or `make docs`.
 
 The reference of commands and of exit codes is made anew. The examples in README.md and guide.md are run; an
-output that is no longer what the page shows is replaced. Tests fail where a page is not what this would write.
+output that is no longer what the page shows is replaced. The picture of a session is drawn anew where it shows
+something else. Tests fail where a page is not what this would write.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import examples
+import record
 import typer
 
 from modelver import errors
@@ -165,6 +167,7 @@ def main() -> None:
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
             print(re.sub(r".*/(?=docs/|README)", "", str(path)))
+    record.main()
 
 
 if __name__ == "__main__":

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line that this process was given and end the process with its exit code."""
     words = sys.argv[1:]
+    if "_MODELVER_COMPLETE" in os.environ:
+        from modelver.cli.complete import answer
+
+        answer(words)
+        return
     if words[:1] == ["--version"]:
         from modelver import __version__
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 
@@ -49,6 +51,7 @@ def program(words: Sequence[str] = ()) -> typer.Typer:
     app = typer.Typer(
         name="modelver",
         no_args_is_help=True,
+        add_completion=False,  # ours is in `complete.py`: Typer's takes `MODEL@STAGE` for two words in bash
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -56,12 +59,52 @@ def program(words: Sequence[str] = ()) -> typer.Typer:
     app.callback()(with_shared_options(_program, writes=True))
     for name in _meant(words):
         home = COMMANDS[name]
-        function = getattr(importlib.import_module(f"modelver.cli.{home.module}"), home.function)
-        app.command(name)(with_shared_options(function, writes=home.writes, reads=home.reads))
+        app.command(name)(with_shared_options(function_of(name), writes=home.writes, reads=home.reads))
     return app
 
 
-def _program(context: typer.Context) -> None:
+def function_of(name: str) -> Callable[..., None]:
+    """The function that a command is made of."""
+    home = COMMANDS[name]
+    function: Callable[..., None] = getattr(importlib.import_module(f"modelver.cli.{home.module}"), home.function)
+    return function
+
+
+class Shell(StrEnum):
+    """The shells that there is a script for."""
+
+    bash = "bash"
+    zsh = "zsh"
+    fish = "fish"
+
+
+def _install(context: typer.Context, shell: Shell | None) -> None:
+    if shell is not None and not context.resilient_parsing:
+        from modelver.cli.shells import install
+
+        typer.echo(f"{shell} completion installed in {install(shell)}; it takes effect in a new shell")
+        raise typer.Exit
+
+
+def _show(context: typer.Context, shell: Shell | None) -> None:
+    if shell is not None and not context.resilient_parsing:
+        from modelver.cli.shells import SCRIPTS
+
+        typer.echo(SCRIPTS[shell])
+        raise typer.Exit
+
+
+def _program(
+    context: typer.Context,
+    install_completion: Annotated[
+        Shell | None,
+        typer.Option(is_eager=True, callback=_install, help="Install completion; by default for this shell."),
+    ] = None,
+    show_completion: Annotated[
+        Shell | None,
+        typer.Option(is_eager=True, callback=_show, help="Print the script that completes, to put it elsewhere."),
+    ] = None,
+) -> None:
     """Your Git repository is the model registry.
 
     Start with: modelver demo. In a repository of your own: modelver init, then modelver add PATH.

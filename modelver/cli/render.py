@@ -20,7 +20,6 @@ import typer
 from modelver.cli.shared import Choices, choices
 from modelver.domain.text import printable
 from modelver.errors import ModelverError
-from modelver.operations.results import as_json
 
 # What JSON leaves as it is but a terminal may act on: C1 controls, and marks that turn the writing direction.
 _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -43,6 +42,8 @@ def show_remarks(context: typer.Context) -> None:
 
 def _show(result: Any, chosen: Choices) -> None:
     if chosen.json:
+        from modelver.operations.results import as_json
+
         document = {"path": str(result)} if isinstance(result, Path) else as_json(result)
         print(as_text(document))
         return

@@ -86,8 +86,10 @@ def _nowhere() -> TextIO:
 
 
 def _invoke(words: Sequence[str]) -> None:
-    if "_MODELVER_COMPLETE" in os.environ:
-        program()(prog_name="modelver")  # a shell asks for completions; this ends the process
+    if list(words) in (["--install-completion"], ["--show-completion"]):
+        from modelver.cli.shells import shell
+
+        words = [*words, shell()]
     command = typer.main.get_command(program(words))
     # Not `main`, which has its own way with interruptions and closed pipes.
     with command.make_context("modelver", list(words) or ["--help"]) as context:

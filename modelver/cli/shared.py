@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from modelver.domain.text import moment_of
 from modelver.errors import UsageError
-from modelver.registry import Registry
+
+if TYPE_CHECKING:  # loaded when a command runs, not when its help is shown or a word completed
+    from modelver.registry import Registry
 
 
 @dataclass
@@ -108,6 +110,8 @@ def choices(context: typer.Context) -> Choices:
 
 def registry(context: typer.Context) -> Registry:
     """The registry of the directory that the command acts in."""
+    from modelver.registry import Registry
+
     chosen = choices(context)
     directory = Path(chosen.directory or ".")
     settings = {"lock-timeout": chosen.lock_timeout} if chosen.lock_timeout is not None else {}

@@ -65,6 +65,10 @@ def _added(result: results.Added, chosen: Choices) -> None:
     commit = f"commit {result.commit if chosen.verbose else result.commit[:10]}" if result.commit else "no commit"
     digest = result.hash if chosen.verbose else f"{result.hash[:12]}…"
     print(f"  {printable(result.path)}  {size(result.size)}  sha256:{digest}  {commit}")
+    named = [*result.labels, *result.stages]
+    if named:
+        waits = "  (recorded; not announced yet)" if result.pending else ""
+        print(f"  {', '.join(named)}{waits}")
 
 
 def _models(result: results.ModelList, chosen: Choices) -> None:

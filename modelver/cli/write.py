@@ -9,8 +9,6 @@ import typer
 from modelver.cli.render import present
 from modelver.cli.shared import moment, registry
 from modelver.cli.stages import Bump, part
-from modelver.operations.inputs import Code, Data, Parent
-from modelver.operations.values import pairs
 
 
 def init(context: typer.Context) -> None:
@@ -77,6 +75,9 @@ def add(
       modelver add model.safetensors -n fraud --bump minor --stage staging
       modelver add model.onnx --data data/train.parquet --code train.py --parent fraud@1.2.0
     """
+    from modelver.operations.inputs import Code, Data, Parent
+    from modelver.operations.values import pairs
+
     added = registry(context).add(
         path,
         model=model,

@@ -41,32 +41,51 @@ _TOUR = (
         "modelver init",
     ),
     (
-        "A model is trained, and registered with its numbers and its origins.",
+        "A model is trained, registered with its numbers and its origins, and named; production gets it.",
         "python train.py --lr 0.1 --epochs 50",
         f'{_ADD} -m "first baseline"',
+        "modelver tag iris 1.0.0",
+        'modelver promote iris production -m "better than nothing"',
     ),
     (
-        "A better one, under the same path.",
+        "A better one, under the same path; its name is the next number. It is compared with the one in production.",
         "python train.py --lr 0.5 --epochs 500",
-        f'{_ADD} -m "larger steps, and more of them"',
+        f'{_ADD} --bump minor -m "larger steps, and more of them"',
+        "modelver diff iris",
     ),
-    ("Both are there.", "modelver list iris", "modelver show iris"),
     (
-        "The first one comes back, and all is checked against its digest.",
-        "modelver checkout iris~1",
+        "Production gets it, gives it back, and gets it again.",
+        'modelver promote iris@1.1.0 production -m "more accurate"',
+        'modelver rollback iris -m "strange answers since this morning"',
+        'modelver promote iris@1.1.0 production -m "the answers were right"',
+        "modelver list iris",
+        "modelver show iris@production",
+    ),
+    (
+        "The first one comes back into the work tree, and all is checked against its digest.",
+        "modelver checkout iris@1.0.0",
         "modelver status",
         "modelver verify",
     ),
-    ("Git alone tells the same history.", "git log --oneline --decorate"),
+    (
+        "What happened, by whom and why; and the same as Git alone tells it.",
+        "modelver log",
+        "git log --oneline --decorate",
+    ),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tour:
-    """What the tour left: a repository at `path` with `versions`, the oldest first; how long it took."""
+    """What the tour left: a repository at `path` with `versions`, the oldest first; how long it took.
+
+    `labels` and `stages` say which version has each of them.
+    """
 
     path: str
     versions: tuple[str, ...]
+    labels: Mapping[str, str]
+    stages: Mapping[str, str]
     seconds: float
 
 
@@ -83,13 +102,18 @@ def tour(out: TextIO | None) -> Tour:
         with files.disk_errors("copy the files of the tour"):
             for name in _FILES:
                 (place / name).write_bytes(resources.files(__package__).joinpath(name).read_bytes())
-        for words, *lines in _TOUR:
+        for words, *commands in _TOUR:
             shell.say(f"\n# {words}")
-            for line in lines:
-                shell.run(line)
-        listed = json.loads(shell.ask("modelver list iris --json"))["versions"]
-        versions = tuple(line["version"] for line in reversed(listed))
-    return Tour(path=str(place), versions=versions, seconds=round(time.monotonic() - began, 2))
+            for command in commands:
+                shell.run(command)
+        lines = json.loads(shell.ask("modelver list iris --json"))["versions"][::-1]
+    return Tour(
+        path=str(place),
+        versions=tuple(line["version"] for line in lines),
+        labels={label: line["version"] for line in lines for label in line["labels"]},
+        stages={stage: line["version"] for line in lines for stage in line["stages"]},
+        seconds=round(time.monotonic() - began, 2),
+    )
 
 
 @contextmanager

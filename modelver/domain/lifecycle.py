@@ -45,6 +45,13 @@ def event_moment(now: datetime, pointers: Iterable[StagePointer]) -> datetime:
     return second if newest is None else max(second, newest + _APART)
 
 
+def moment_after(now: datetime, pointers: Iterable[StagePointer]) -> datetime:
+    """The moment of what is no change of a stage: now, or a second after the newest of those, which may run ahead."""
+    newest = max((entry.at for pointer in pointers for entry in pointer.history), default=None)
+    second = now.replace(microsecond=0)
+    return second if newest is None else max(second, newest + timedelta(seconds=1))
+
+
 def promote(pointer: StagePointer, version: str, act: Act) -> StagePointer | None:
     """Give a stage to a version; None where it holds it already."""
     return None if pointer.version == version else _changed(pointer, "promote", version, act)
@@ -119,6 +126,11 @@ def extends(pointer: StagePointer, former: StagePointer) -> bool:
     )
 
 
+def rule_of(stage: str, rules: Mapping[str, Values]) -> str | None:
+    """The key whose rules are a stage's: its name, else the first pattern that it fits; None for an unknown stage."""
+    return stage if stage in rules else next((pattern for pattern in rules if fnmatchcase(stage, pattern)), None)
+
+
 def check_stage(stage: str, rules: Mapping[str, Values] | None) -> Values:
     """The rules of a stage; any name is one where none are configured (None).
 
@@ -126,14 +138,12 @@ def check_stage(stage: str, rules: Mapping[str, Values] | None) -> Values:
     """
     if rules is None:
         return {}
-    if stage in rules:
-        return rules[stage]
-    for pattern, values in rules.items():
-        if fnmatchcase(stage, pattern):
-            return values
-    near = nearest(stage, rules)
-    hints = [f"did you mean {' or '.join(near)}?"] if near else []
-    raise UsageError(f"{quoted(stage)} is no stage of this registry", hint=[*hints, "stages: " + ", ".join(rules)])
+    key = rule_of(stage, rules)
+    if key is None:
+        near = nearest(stage, rules)
+        hints = [f"did you mean {' or '.join(near)}?"] if near else []
+        raise UsageError(f"{quoted(stage)} is no stage of this registry", hint=[*hints, "stages: " + ", ".join(rules)])
+    return rules[key]
 
 
 def check_promotion(

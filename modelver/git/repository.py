@@ -403,14 +403,6 @@ class Repository:
                 found.append((None if line in boundary else line, []))
         return found
 
-    def ever(self, tip: str, path: str) -> list[tuple[str, str]]:
-        """Path and object id of every file that any commit in the history of `tip` has put at or below a path."""
-        words = ("log", "--raw", "-z", "-m", "--full-history", "--root", "--no-abbrev", "--no-renames")
-        answer = self.git.run(*words, "--no-show-signature", "--format=", tip, "--", path)
-        fields = iter(os.fsdecode(answer.out).split("\0"))
-        lines = ((line.strip("\n").split(" "), next(fields, "")) for line in fields if line.strip("\n").startswith(":"))
-        return [(name, facts[3]) for facts, name in lines if facts[3].strip("0")]
-
     def heads(self) -> list[str]:
         """The commits checked out in all work trees of this repository."""
         names = ["main-worktree/HEAD"]

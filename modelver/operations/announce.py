@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,8 @@ from modelver.domain import names
 from modelver.domain.records import Label, StageEntry, StagePointer, Version
 from modelver.git.transaction import Tag
 from modelver.records.config import Config
+
+_TRAILER = re.compile(r"[A-Za-z0-9-]+: ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +42,16 @@ def commit_message(
 ) -> str:
     """The message of a commit: a subject for people, what they said, trailers for programs.
 
-    The first of `ops` is the subject's verb; what the configuration asks for stands at the end.
+    The first of `ops` is the subject's verb. What the configuration asks for, such as [skip ci], stands before the
+    trailers, unless it is one: Git reads them from the last paragraph alone.
     """
     subject = " ".join(part for part in ("modelver:", ops[0], model, version or "", what) if part)
     trailers = [*(f"Modelver-Op: {op}" for op in ops), f"Modelver-Model: {model}"]
     trailers += [f"Modelver-Version: {version}"] if version else []
-    parts = [subject, message, "\n".join(trailers), config.commit.trailer]
+    more = config.commit.trailer
+    if _TRAILER.match(more):
+        trailers, more = [*trailers, more], ""
+    parts = [subject, message, more, "\n".join(trailers)]
     return "\n\n".join(part for part in parts if part)
 
 

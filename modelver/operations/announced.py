@@ -18,6 +18,7 @@ from modelver.records import layout, schema
 
 _ENTRY = re.compile(rb"^- ", re.MULTILINE)
 _PROMOTION = re.compile(r"(?P<model>[^#@]+)#(?P<stage>[^#!]+)!?#(?P<number>[1-9][0-9]{0,8})")
+_KINDS = {"tag": "tags", "ref": "modelver"}
 _LABEL = re.compile(r"(?P<model>[^#@]+)@(?P<label>[^#@]+)")
 
 
@@ -52,8 +53,8 @@ def check_announcements(catalog: Catalog, branch: RegistryBranch) -> Announcemen
     known = [each for each in (base, catalog, at_tip) if each is not None]
     called_for = {ref for each in known for ref in (a.ref for a in _wanted(each))}
     for ref in sorted(here.keys() - called_for):
-        name = ref.split("/", 2)[-1]
-        if any(_is_ours(each, name) for each in known):
+        _, kind, name = ref.split("/", 2)
+        if any(_is_ours(each, kind, name) for each in known):
             detail = f"no record calls for the tag {name}"
             found.problems.append(Problem(kind="tag", version=None, path=None, detail=detail))
     return found
@@ -74,28 +75,37 @@ def _wanted(catalog: Catalog) -> Iterator[Announcement]:
                 yield from of_stage(catalog.config, pointer, entry)
 
 
-def _is_ours(catalog: Catalog, name: str) -> bool:
-    """Whether a tag's name is a label's or a promotion's of a model here, and one that its records still tell of."""
-    if (match := _PROMOTION.fullmatch(name)) is not None:
+def _is_ours(catalog: Catalog, kind: str, name: str) -> bool:
+    """Whether a tag's name is a label's or a promotion's of a model here, and one that its records still tell of.
+
+    `kind` is where the tag lies: what the configuration has put elsewhere, or nowhere, before it was changed, stays.
+    """
+    tags = catalog.config.tags
+    if kind == _KINDS.get(tags.promotions) and (match := _PROMOTION.fullmatch(name)) is not None:
         model, stage = match["model"], match["stage"]
         if model not in catalog.models() or not names.is_stage_name(stage):
             return False
         pointer = catalog.stage(model, stage)
         return pointer is None or int(match["number"]) > min((e.number for e in pointer.history), default=0)
-    if (match := _LABEL.fullmatch(name)) is not None:
+    if kind == _KINDS.get(tags.labels) and (match := _LABEL.fullmatch(name)) is not None:
         return match["model"] in catalog.models() and names.is_label_name(names.plain_label(match["label"]))
     return False
 
 
-def check_histories(catalog: Catalog) -> Iterator[Problem]:
-    """Every state that a stage's record ever had in this history has to be continued by the one that it has now."""
-    if catalog.commit is None:
+def check_histories(catalog: Catalog, branch: RegistryBranch) -> Iterator[Problem]:
+    """Every state that a stage's record had on the registry's branch has to be continued by the one that it has now.
+
+    What another branch had and gave up when it was merged was never announced, and counts for nothing.
+    """
+    start = branch.met if catalog.commit else None
+    if start is None:
         return
     repository = catalog.repository
     ever: dict[str, set[str]] = {}
-    for path, oid in repository.ever(catalog.commit, layout.MODELS):
-        if isinstance(layout.parse_path(path), layout.StageFile):
-            ever.setdefault(path, set()).add(oid)
+    for _, changed in repository.history(start, layout.MODELS):
+        for path, oid in changed:
+            if oid.strip("0") and isinstance(layout.parse_path(path), layout.StageFile):
+                ever.setdefault(path, set()).add(oid)
     for path, oids in sorted(ever.items()):
         now = catalog.tree.at(path)
         former = sorted(oids - {now.oid if now else ""})
@@ -133,6 +143,6 @@ def _dropped(pointer: StagePointer, path: str) -> Problem:
     detail = (
         f"the history of stage {pointer.stage} does not go on from its change {newest.number} "
         f"({newest.op} of {newest.version or 'nobody'}), as after a `git revert` or a merge that took an old side; "
-        "bring that change back (git revert the revert), then modelver rollback takes the stage back for everybody"
+        "bring the record back as it was, then modelver rollback takes the stage back for everybody"
     )
     return Problem(kind="stage", version=newest.version, path=path, detail=detail)

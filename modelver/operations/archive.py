@@ -28,8 +28,9 @@ def archive(workspace: Workspace, ref: str, *, undo: bool = False, message: str 
                 f"{found.version} holds {', '.join(held)}",
                 hint=[f"modelver demote {found.model} {name}" for name in held],
             )
+        act = lifecycle.Act(by=scene.by, at=scene.moment(found.model), message=why)
         former = scene.catalog.archive(found.model, found.version)
-        changed = lifecycle.archive(former, found.model, found.version, scene.act(why), undo=undo)
+        changed = lifecycle.archive(former, found.model, found.version, act, undo=undo)
         path = layout.archive_path(found.model, found.version)
         part = Part(op="restore" if undo else "archive", files={path: schema.dump_archive(changed)} if changed else {})
         return Plan(model=found.model, version=found.version, part=part, message=why)

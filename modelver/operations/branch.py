@@ -56,6 +56,18 @@ class RegistryBranch:
         return local if self._repository.is_ancestor(remote, local) else remote
 
     @cached_property
+    def met(self) -> str | None:
+        """The newest commit of the branch's own line, by first parents, that `HEAD` contains; None where there is none.
+
+        Where the branch is not here, the line of `HEAD` is taken for it.
+        """
+        head, tip = self._head.commit, self.tip
+        if head is None or tip is None or (self.on and not self.behind):
+            return head
+        above = self._repository.first_parents(tip, without=[head])
+        return self._repository.commit(f"{above[-1]}^") if above else tip
+
+    @cached_property
     def announced(self) -> Catalog | None:
         """The records on the branch, None where it is not here."""
         return Catalog(self._repository, self.tip) if self.tip else None
@@ -104,14 +116,16 @@ class RegistryBranch:
 def stage_remark(branch: RegistryBranch, catalog: Catalog, text: str, found: Resolved) -> str | None:
     """What to say where a reference goes by a stage that stands otherwise on the registry's branch (rule B3)."""
     place = parse(text).place
-    if not isinstance(place, Named) or branch.on or place.word not in catalog.stages(found.model):
+    if not isinstance(place, Named) or (branch.on and not branch.behind):
+        return None
+    if place.word not in catalog.stages(found.model):
         return None
     return differing(branch, catalog, found.model, place.word)
 
 
 def differing(branch: RegistryBranch, catalog: Catalog, model: str, stage: str) -> str | None:
     """What to say of a stage whose pointer is another one on the registry's branch; None on that branch itself."""
-    if branch.on:
+    if branch.on and not branch.behind:
         return None
     if branch.announced is None:
         return f"the registry's branch {branch.name} is not here, so {stage} is read from HEAD"
@@ -119,4 +133,4 @@ def differing(branch: RegistryBranch, catalog: Catalog, model: str, stage: str) 
     if catalog.stage(model, stage) == theirs:
         return None
     there = f"{theirs.version} holds it" if theirs and theirs.version else "nobody holds it"
-    return f"{stage} of {model} is read from this branch; on {branch.name} {there}"
+    return f"{stage} of {model} is read from HEAD; on {branch.name} {there}"

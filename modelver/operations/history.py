@@ -18,7 +18,10 @@ from modelver.operations.workspace import Workspace
 from modelver.records import layout
 
 _ORDER = ("add", "tag", "note", "archive", "restore", "promote", "rollback", "demote")
-"""Events of one second, in the order in which one command makes them."""
+"""Events of one commit, in the order in which one command makes them."""
+
+_UNKNOWN = (-1, "")
+"""The place in the branch's line of commits, and the commit, of what lies before the history that is here."""
 
 _NUMBER = re.compile(rb"^number: ([0-9]{1,9})\r?$", re.MULTILINE)
 _ENTRY = re.compile(rb"^- op: ", re.MULTILINE)
@@ -32,6 +35,11 @@ class _Told:
     path: str
     place: int = 1
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """What no other event has."""
+        return self.path, self.place
+
 
 def log(workspace: Workspace, ref: str | None = None, *, limit: int | None = None) -> Log:
     """What happened, newest first: to all models, to one, or to one version; `limit` events of it.
@@ -43,10 +51,12 @@ def log(workspace: Workspace, ref: str | None = None, *, limit: int | None = Non
     found = [told for name in ([model] if model else catalog.models()) for told in _of_model(catalog, name)]
     if version is not None:
         found = [told for told in found if told.event.version == version]
-    found.sort(key=_age, reverse=True)
-    shown = found[:limit]
-    commits = _commits(catalog, shown, model)
-    events = [dataclasses.replace(told.event, commit=commits.get((told.path, told.place))) for told in shown]
+    line = _line(catalog, found, model)
+    found.sort(
+        key=lambda told: (told.event.date, line.get(told.key, _UNKNOWN), _ORDER.index(told.event.op), told.place)
+    )
+    shown = found[::-1][:limit]
+    events = [dataclasses.replace(told.event, commit=line.get(told.key, _UNKNOWN)[1] or None) for told in shown]
     return Log(events=tuple(events), total=len(found))
 
 
@@ -93,30 +103,26 @@ def _event(op: str, model: str, version: str | None, by: str, at: datetime, mess
     )
 
 
-def _age(told: _Told) -> tuple[datetime, int, int, str]:
-    return told.event.date, _ORDER.index(told.event.op), told.place, told.path
-
-
-def _commits(catalog: Catalog, shown: Sequence[_Told], model: str | None) -> Mapping[tuple[str, int], str | None]:
-    """The commit that brought each event: by path, and place in the record's history."""
-    if catalog.commit is None or not shown:
+def _line(catalog: Catalog, told: Sequence[_Told], model: str | None) -> Mapping[tuple[str, int], tuple[int, str]]:
+    """For each event's path and place in the record's history: the commit that brought it, and that one's own place."""
+    if catalog.commit is None or not told:
         return {}
-    wanted = {told.path for told in shown}
+    wanted: dict[str, list[int]] = {}
+    for each in told:
+        wanted.setdefault(each.path, []).append(each.place)
     below = sorted(wanted) if len(wanted) < 20 else [layout.model_directory(model) if model else layout.MODELS]
     history = [
-        (commit, path, oid)
-        for commit, changed in reversed(catalog.repository.history(catalog.commit, *below))
+        (number, commit, path, oid)
+        for number, (commit, changed) in enumerate(reversed(catalog.repository.history(catalog.commit, *below)))
         for path, oid in changed
         if path in wanted and oid.strip("0")
     ]
-    lengths = _lengths(catalog, [(path, oid) for _, path, oid in history])
-    places: dict[str, list[int]] = {}
-    for told in shown:
-        places.setdefault(told.path, []).append(told.place)
-    found: dict[tuple[str, int], str | None] = {}
-    for commit, path, oid in history:
+    lengths = _lengths(catalog, [(path, oid) for _, _, path, oid in history])
+    found: dict[tuple[str, int], tuple[int, str]] = {}
+    for number, commit, path, oid in history:
         # What the record holds from this commit on, and did not before, came with it.
-        found |= {(path, n): commit for n in places[path] if n <= lengths[oid] and (path, n) not in found}
+        place = (number, commit) if commit else _UNKNOWN
+        found |= {(path, n): place for n in wanted[path] if n <= lengths[oid] and (path, n) not in found}
     return found
 
 

@@ -56,13 +56,19 @@ def untag(workspace: Workspace, ref: str) -> Labelled:
             raise NotFound(f"{model} has no label {label}", hint=f"modelver list {model}")
         _refuse_published(scene, path, label)
         wanted = of_label(scene.catalog.config, record)
-        there = scene.catalog.repository.refs(wanted.ref) if wanted else {}
+        # Asked of the one process that also says when a ref is not there: an empty list could be a cut one.
+        tag = scene.catalog.repository.batch.headers([wanted.ref])[0] if wanted else None
+        elsewhere = scene.branch.announced if not scene.branch.on else None
+        if wanted and tag and elsewhere and label in elsewhere.labels(model):
+            # It announces the record on the registry's branch, which loses it by a merge, if ever.
+            scene.remarks.append(f"the tag {wanted.name} stays, because {scene.branch.name} has the label")
+            tag = None
         part = Part(
             op="untag",
             what=f"from {label}",
             files={path: None},
             wanted=(wanted,) if wanted else (),
-            removed=tuple(there.items()),
+            removed=((wanted.ref, tag.oid),) if wanted and tag else (),
         )
         return Plan(model=model, version=record.version, part=part)
 
@@ -71,6 +77,7 @@ def untag(workspace: Workspace, ref: str) -> Labelled:
 
 def label_part(scene: Scene, found: Resolved, *, label: str | None, bump: semver.Part | None, message: str) -> Part:
     """The event that gives a label to a version; without files where it has it."""
+    scene.branch.refuse_behind()
     known = {record.label: record for record in scene.catalog.label_records(found.model)}
     numbered = next((e for e in known.values() if e.version == found.version and semver.read(e.label)), None)
     if label is not None:
@@ -94,13 +101,11 @@ def label_part(scene: Scene, found: Resolved, *, label: str | None, bump: semver
             f"{found.version} is {numbered.label} already, and a version has one SemVer label",
             hint="a label that is no semantic version, like nightly, can stand beside it",
         )
-    scene.branch.refuse_behind()
-    created = max(scene.now.replace(microsecond=0), names.version_moment(found.version) if scene.new else scene.now)
     record = Label(
         model=found.model,
         label=chosen,
         version=found.version,
-        created_at=created.replace(microsecond=0),
+        created_at=scene.moment(found.model),
         created_by=scene.by,
         message=message,
     )
@@ -116,8 +121,9 @@ def label_part(scene: Scene, found: Resolved, *, label: str | None, bump: semver
 
 
 def _checked(scene: Scene, model: str, label: str) -> str:
-    stages = {*scene.catalog.stages(model), *(scene.catalog.rules(model).stages or ())}
-    chosen = names.parse_label(label, stages=stages)
+    stages, configured = scene.catalog.stages(model), scene.catalog.rules(model).stages or {}
+    folded = names.plain_label(names.fold(label))
+    chosen = names.parse_label(label, stages=[*stages, folded] if lifecycle.rule_of(folded, configured) else stages)
     if names.fold(label) != label:
         scene.remarks.append(f"names are lower case: {quoted(label)} is {chosen}")
     return chosen

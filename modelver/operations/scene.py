@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from modelver.catalog import Catalog
-from modelver.domain import lifecycle
+from modelver.domain import lifecycle, names
 from modelver.domain.resolution import Resolved
 from modelver.errors import Conflict, ModelverError
 from modelver.git.transaction import Change, Snapshot, Tag, Writer, Written
@@ -53,9 +53,11 @@ class Scene:
                 hint=f"git merge {found.version}    brings it, with all that its branch has up to there",
             )
 
-    def act(self, message: str, at: datetime | None = None) -> lifecycle.Act:
-        """Who does it now, and why."""
-        return lifecycle.Act(by=self.by, at=at or self.now.replace(microsecond=0), message=message)
+    def moment(self, model: str, *, of_stage: bool = False) -> datetime:
+        """The moment of the model's next event: now, but never before what is recorded of it already."""
+        later = lifecycle.event_moment if of_stage else lifecycle.moment_after
+        moment = later(self.now, self.catalog.pointers(model).values())
+        return max(moment, names.version_moment(self.new)) if self.new else moment
 
     def tags(self, announcements: Sequence[Announcement]) -> list[Tag]:
         """The tags to make: none off the registry's branch, and none at a version whose own tag is not here."""
@@ -131,8 +133,11 @@ class Done:
         part = self.plan.part
         if self.written:
             return part.announced
-        refs = [each.ref for each in part.wanted[-1:]]
-        return part.wanted[-1].name if refs and self.scene.catalog.repository.refs(*refs) else None
+        if not part.wanted:
+            return None
+        catalog, last = self.scene.catalog, part.wanted[-1]
+        there = catalog.repository.tag_targets(last.ref).get(last.ref)
+        return last.name if there is not None and there == catalog.tag_commit(last.version) else None
 
     def pending(self) -> bool:
         """Whether the change, or the tag that tells of it, has yet to reach the registry's branch."""
@@ -143,7 +148,7 @@ class Done:
 def carry_out(workspace: Workspace, plan: Callable[[Scene], Plan], *, watched: Sequence[str]) -> Done:
     """Write what `plan` says in one commit, or nothing where it says that all is so already."""
     writer = workspace.writer()
-    last: list[tuple[Scene, Plan]] = []
+    last: list[tuple[Scene, Plan, bool]] = []
     hidden_known = hiding.is_current(workspace)
 
     def change(snapshot: Snapshot) -> Change | None:
@@ -154,7 +159,7 @@ def carry_out(workspace: Workspace, plan: Callable[[Scene], Plan], *, watched: S
         except ModelverError as error:
             error.hints += unread
             raise
-        last[:] = [(scene, planned)]
+        last[:] = [(scene, planned, snapshot.head.ref == "HEAD")]
         part, config = planned.part, scene.catalog.config
         if not part.files:
             return None
@@ -162,9 +167,9 @@ def carry_out(workspace: Workspace, plan: Callable[[Scene], Plan], *, watched: S
         return Change(part.files, message, part.tags, hooks=config.commit.hooks, removed=part.removed)
 
     written = writer.write(change, watched=watched)
-    scene, planned = last[0]
+    scene, planned, detached = last[0]
     if written is not None and hidden_known:
         scene.remarks += hiding.renew(workspace, added=True)  # the same artifacts as before
-    if written is not None and scene.branch.on and scene.branch.name and workspace.repository.head().ref == "HEAD":
+    if written is not None and detached and scene.branch.on and scene.branch.name:
         scene.remarks.append(f"HEAD is detached; `git push REMOTE HEAD:{scene.branch.name}` brings this to the branch")
     return Done(scene=scene, plan=planned, written=written)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from modelver.domain import lifecycle, names
 from modelver.domain.records import StagePointer
 from modelver.domain.resolution import Resolved
-from modelver.domain.text import nearest, quoted
+from modelver.domain.text import nearest, printable, quoted
 from modelver.errors import Conflict, NotFound, UsageError
 from modelver.operations.announce import of_stage
 from modelver.operations.branch import differing
@@ -38,19 +38,26 @@ def promote(workspace: Workspace, ref: str, stage: str, *, message: str = "") ->
 
 def promotion_part(scene: Scene, found: Resolved, stage: str, message: str) -> Part:
     """The event that gives a stage to a version; without files where it holds it."""
+    scene.branch.refuse_behind()
     catalog, model = scene.catalog, found.model
     stages = catalog.rules(model).stages
     lifecycle.check_stage(stage, stages)
     if stage in catalog.label_names(model):
         raise Conflict(
-            f"{stage} is a label of {model}, so {model}@{stage} could mean two versions", hint="choose another stage"
+            f"{stage} is a label of {model}, so {model}@{stage} could mean two versions",
+            hint=f"choose another stage, or modelver tag --delete {model}@{stage}",
         )
     pointers = catalog.pointers(model)
     pointer = pointers.get(stage)
     if pointer is not None and pointer.version == found.version:
         return Part(op="promote", wanted=tuple(of_stage(catalog.config, pointer, pointer.history[0])))
     lifecycle.refuse_archived(found.version, catalog.archived(model))
-    lifecycle.check_promotion(found.version, stage, stages, pointers)
+    try:
+        lifecycle.check_promotion(found.version, stage, stages, pointers)
+    except Conflict as error:
+        if scene.new:
+            error.hints[-1:] = ["leave out --stage, and promote the version once it is registered"]
+        raise
     start = pointer or StagePointer(model=model, stage=stage, version=None, number=0)
     changed = lifecycle.promote(start, found.version, _act(scene, model, message))
     assert changed is not None
@@ -65,7 +72,7 @@ def rollback(
     Raises `Conflict` where there is no former holder, `to` is none, or the one that would get it is archived.
     """
     why = checked_text(message, "message")
-    name = _known_model(workspace, model)
+    name = _known_model(workspace, model, "rollback")
     held = names.parse_stage(stage) if stage is not None else _only_stage(workspace, name)
 
     def plan(scene: Scene) -> Plan:
@@ -85,7 +92,7 @@ def rollback(
 def demote(workspace: Workspace, model: str, stage: str, *, message: str = "") -> Staged:
     """Take a stage from its holder; nothing where nobody holds it."""
     why = checked_text(message, "message")
-    name, held = _known_model(workspace, model), names.parse_stage(stage)
+    name, held = _known_model(workspace, model, "demote"), names.parse_stage(stage)
 
     def plan(scene: Scene) -> Plan:
         pointer = _pointer(scene, name, held)
@@ -124,13 +131,12 @@ def _staged(done: Done, model: str, stage: str, path: str) -> Staged:
 
 
 def _act(scene: Scene, model: str, message: str) -> lifecycle.Act:
-    at = lifecycle.event_moment(scene.now, scene.catalog.pointers(model).values())
-    return scene.act(message, max(at, names.version_moment(scene.new)) if scene.new else at)
+    scene.branch.refuse_behind()
+    return lifecycle.Act(by=scene.by, at=scene.moment(model, of_stage=True), message=message)
 
 
 def _moved(scene: Scene, changed: StagePointer, what: str) -> Part:
     """The event of a pointer's newest change."""
-    scene.branch.refuse_behind()
     if not scene.branch.on:
         announced = scene.branch.announced
         if announced is None:
@@ -158,7 +164,11 @@ def _pointer(scene: Scene, model: str, stage: str) -> StagePointer:
     return pointer
 
 
-def _known_model(workspace: Workspace, text: str) -> str:
+def _known_model(workspace: Workspace, text: str, command: str) -> str:
+    if "@" in text:
+        model, _, stage = text.partition("@")
+        message = f"{command} takes the model and the stage as two words, found {quoted(text)}"
+        raise UsageError(message, hint=f"modelver {command} {printable(model)} {printable(stage)}")
     model = names.parse_model(text)
     if model not in workspace.catalog.models():
         workspace.catalog.find(model)  # raises with the nearest names

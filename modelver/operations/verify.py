@@ -179,7 +179,7 @@ def _check_announcements(workspace: Workspace, catalog: Catalog, findings: _Find
     checked = check_announcements(catalog, workspace.branch)
     findings.tags += checked.tags
     findings.missing_tags += checked.missing
-    findings.problems += [*checked.problems, *check_histories(catalog)]
+    findings.problems += [*checked.problems, *check_histories(catalog, workspace.branch)]
 
 
 def _check_facts(catalog: Catalog, findings: _Findings) -> None:

@@ -147,15 +147,46 @@ def test_a_revert_of_a_promotion_is_named(fraud: World, with_tags: bool) -> None
     assert fraud.json("verify")["problems"] == []
 
 
-def test_a_merge_that_took_the_old_side_is_named(fraud: World) -> None:
-    """C1: also where the lost change lies on the second parent only."""
+RECORD = ".modelver/models/fraud/stages/production.yaml"
+
+
+def both_promote(fraud: World) -> None:
+    """Two branches from one state, each with a change of its own; main is checked out."""
     fraud.cli("promote", "fraud~2", "production")
-    to_branch(fraud, "left")
+    to_branch(fraud)
     fraud.cli("promote", "fraud~1", "production")
     fraud.git("checkout", "-q", "main")
     fraud.cli("promote", "fraud", "production")
-    fraud.git("merge", "-q", "-s", "ours", "--no-edit", "left")
-    assert [kind for kind, _ in problems(fraud)] == ["stage"]
+
+
+def test_a_merge_that_took_the_old_side_is_named(fraud: World) -> None:
+    """C1: what was announced on the registry's branch is gone from the record."""
+    both_promote(fraud)
+    fraud.git("merge", "-q", "--no-edit", "work", code=1)
+    fraud.git("checkout", "-q", "--theirs", "--", RECORD)
+    fraud.git("add", RECORD)
+    fraud.git("commit", "-q", "--no-edit")
+    assert any(kind == "stage" and "its change 2 (promote of" in detail for kind, detail in problems(fraud))
+
+
+def test_a_conflict_has_a_clean_way_out(fraud: World) -> None:
+    """S2, C1: the registry's side is taken, and the change made again on top of it; the pending one never counted."""
+    both_promote(fraud)
+    fraud.git("checkout", "-q", "work")
+    fraud.git("merge", "-q", "--no-edit", "main", code=1)
+    again = fraud.json("promote", "fraud~1", "production")
+    assert (again["tag"], again["pending"]) == (None, True)
+    assert "git checkout --ours" in fraud.cli("promote", "fraud~2", "production", code=4).err
+    fraud.git("checkout", "-q", "--theirs", "--", RECORD)
+    fraud.git("add", RECORD)
+    fraud.git("commit", "-q", "--no-edit")
+    assert fraud.json("verify")["problems"] == []
+    fraud.cli("promote", "fraud~1", "production")
+    assert fraud.json("verify")["problems"] == []
+    fraud.git("checkout", "-q", "main")
+    fraud.git("merge", "-q", "--no-ff", "--no-edit", "work")
+    assert fraud.json("verify")["problems"] == []
+    assert missing(fraud) == {"fraud#production#3", "fraud#production!#3"}
 
 
 def test_a_stage_record_that_was_removed_is_named(fraud: World) -> None:
@@ -186,7 +217,7 @@ def test_a_stage_that_stands_otherwise_on_the_registry_branch_is_told(fraud: Wor
     to_branch(fraud)
     assert fraud.cli("show", "fraud@production").err == ""
     fraud.cli("promote", "fraud~1", "production")
-    note = f"note: production of fraud is read from this branch; on main {newest} holds it\n"
+    note = f"note: production of fraud is read from HEAD; on main {newest} holds it\n"
     for words in (("show",), ("cat",), ("path",), ("--json", "show"), ("diff", "fraud"), ("checkout",)):
         assert note in fraud.cli(*words, "fraud@production").err, words
     assert fraud.cli("-q", "show", "fraud@production").err == ""
@@ -232,6 +263,15 @@ def test_a_detached_head_behind_the_branch_announces_nothing(fraud: World, tmp_p
     assert fraud.json("verify")["problems"] == []
     fraud.cli("archive", "fraud~2")
     fraud.cli("add", "model.bin", "-n", "fraud", "--metric", "auc=1")
+
+
+def test_a_job_at_a_promotion_tag_is_told_what_holds_now(fraud: World) -> None:
+    """B3: it stands behind the branch, where the stage may have moved on, and cannot announce anything."""
+    fraud.cli("promote", "fraud~1", "production")
+    newest = fraud.json("promote", "fraud", "production")["version"]
+    fraud.git("checkout", "-q", "--detach", "main~1")
+    assert f"on main {newest} holds it" in fraud.cli("show", "fraud@production").err
+    fraud.cli("promote", "fraud@production", "production", code=4)
 
 
 def test_a_detached_head_elsewhere_is_off_the_branch(fraud: World) -> None:
@@ -310,3 +350,44 @@ def test_two_models_move_apart(make: Callable[..., World]) -> None:
     listed = {line["name"]: line["stages"] for line in world.json("list")["models"]}
     assert all(set(stages) == {"production"} for stages in listed.values())
     assert len(listed) == 2
+
+
+@pytest.mark.parametrize("setting", ["labels: off, promotions: off", "labels: ref, promotions: off"])
+def test_tags_from_before_a_change_of_the_configuration_stay(fraud: World, setting: str) -> None:
+    """I4: the configuration no longer calls for them, and they are no mistake."""
+    fraud.cli("tag", "fraud", "1.0.0")
+    fraud.cli("promote", "fraud", "production")
+    fraud.commit({".modelver/config.yaml": f"branch: main\ntags: {{{setting}}}\n"})
+    assert fraud.json("verify")["problems"] == []
+    assert fraud.json("promote", "fraud~1", "production")["tag"] is None
+
+
+@pytest.mark.parametrize("trailer", ["[skip ci]", "Signed-off-by: A. User <user@example.org>"])
+def test_what_the_team_wants_in_messages_leaves_the_trailers_readable(fraud: World, trailer: str) -> None:
+    """W10: Git reads trailers from the last paragraph alone."""
+    fraud.commit({".modelver/config.yaml": f"branch: main\ncommit: {{trailer: '{trailer}'}}\n"})
+    fraud.cli("promote", "fraud", "production", "-m", "why")
+    assert trailer in fraud.git("log", "-1", "--format=%B")
+    assert fraud.git("log", "-1", "--format=%(trailers:key=Modelver-Op,valueonly)").strip() == "promote"
+
+
+def test_a_pattern_makes_stages_that_are_no_labels(fraud: World) -> None:
+    """I3: a label is no stage of the model, also of one that nobody has held yet."""
+    fraud.commit({".modelver/config.yaml": "branch: main\nstages: {canary-*: , production: }\n"})
+    for label in ("canary-us", "production"):
+        assert "is a stage of the model" in fraud.cli("tag", "fraud", label, code=2).err
+    fraud.cli("tag", "fraud", "canary")
+
+
+def test_events_of_one_moment_are_told_in_their_order(fraud: World) -> None:
+    """I4: stage changes run two seconds ahead of the clock each; what follows them is not told before them."""
+    for words in (
+        ("promote", "fraud", "production"),
+        ("promote", "fraud~1", "production"),
+        ("archive", "fraud"),
+        ("tag", "fraud~1", "1.0.0"),
+        ("archive", "fraud@1.0.0"),
+    ):
+        fraud.cli(*words)
+    ops = [event["op"] for event in fraud.json("log", "--limit", "5")["events"]]
+    assert ops[::-1] == ["promote", "promote", "archive", "tag", "archive"]

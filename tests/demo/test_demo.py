@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,11 +43,18 @@ def git(document: dict[str, object], *words: str) -> str:
     return subprocess.run(["git", *words], cwd=str(document["path"]), capture_output=True, text=True, check=True).stdout
 
 
+def modelver(document: dict[str, object], *words: str) -> dict[str, Any]:
+    call = [sys.executable, "-m", "modelver", *words, "--json"]
+    return json.loads(subprocess.run(call, cwd=str(document["path"]), capture_output=True, check=True).stdout)
+
+
 def test_with_json_stdout_is_one_document_and_the_tour_goes_to_stderr(told):
     document, tour = told
-    assert set(document) == {"path", "versions", "seconds"}
-    assert len(document["versions"]) == 2
-    assert document["versions"] == sorted(document["versions"])
+    assert set(document) == {"path", "versions", "labels", "stages", "seconds"}
+    first, second = document["versions"]
+    assert first < second
+    assert document["labels"] == {"1.0.0": first, "1.1.0": second}
+    assert document["stages"] == {"production": second}
     assert "$ modelver add model.safetensors -n iris" in tour
 
 
@@ -59,18 +67,37 @@ def test_every_command_is_printed_before_its_output(told):
         "accuracy 0.74",
         "$ modelver add",
         f"iris {first}",
+        "$ modelver tag iris 1.0.0",
+        f"iris {first} is 1.0.0",
+        "$ modelver promote iris production",
+        "tag iris#production#1",
         "$ python train.py --lr 0.5",
         "accuracy 0.96",
         "$ modelver add",
         f"iris {second}",
+        "$ modelver diff iris",
+        f"A  iris {first}",
+        f"B  iris {second}",
+        "RECOMMEND_B",
+        "$ modelver promote iris@1.1.0 production",
+        f"iris production: {second}, before: {first}",
+        "$ modelver rollback iris",
+        f"iris production: {first}, before: {second}",
+        "$ modelver promote iris@1.1.0 production",
+        f"iris production: {second}, before: {first}",
         "$ modelver list iris",
         "accuracy=0.96",
-        "$ modelver show iris",
+        "$ modelver show iris@production",
         "trained-on",
-        "$ modelver checkout iris~1",
+        "$ modelver checkout iris@1.0.0",
         f"{first}, 348 B, verified",
+        "$ modelver status",
         "$ modelver verify",
-        "no problems",
+        "2 versions, 2 objects, 11 tags: no problems",
+        "$ modelver log",
+        "strange answers since this morning",
+        "$ git log --oneline --decorate",
+        "modelver: init",
     ]
     at = 0
     for words in order:
@@ -80,16 +107,44 @@ def test_every_command_is_printed_before_its_output(told):
 def test_the_repository_is_left_whole(told):
     document, _ = told
     git(document, "fsck", "--strict")
-    assert git(document, "tag").split() == document["versions"]
-    assert git(document, "diff", "HEAD") == ""
+    assert git(document, "status", "--porcelain").split("\n") == ["?? metrics.json", "?? params.json", ""]
     assert git(document, "config", "--local", "user.email").strip() == "visitor@example.com"
-    listed = subprocess.run(
-        [sys.executable, "-m", "modelver", "list", "iris", "--json"],
-        cwd=document["path"],
-        capture_output=True,
-        check=True,
-    )
-    assert [line["version"] for line in json.loads(listed.stdout)["versions"]] == document["versions"][::-1]
+    assert modelver(document, "verify")["problems"] == []
+
+
+def test_git_has_a_commit_for_each_step_and_a_tag_for_each_announcement(told):
+    document, _ = told
+    first, second = document["versions"]
+    assert git(document, "log", "--reverse", "--format=%s").splitlines() == [
+        "train a classifier of iris flowers",
+        "modelver: init",
+        f"modelver: add iris {first}",
+        f"modelver: tag iris {first} as 1.0.0",
+        f"modelver: promote iris {first} to production",
+        f"modelver: add iris {second} as 1.1.0",
+        f"modelver: promote iris {second} to production",
+        f"modelver: rollback iris {first} on production",
+        f"modelver: promote iris {second} to production",
+    ]
+    tags = dict(line.split() for line in git(document, "tag", "--format=%(refname:short) %(*objectname)").splitlines())
+    at = {version: git(document, "rev-parse", f"{version}^{{commit}}").strip() for version in (first, second)}
+    of_first = [first, "iris@v1.0.0", *(f"iris#production{name}" for name in ("#1", "!#2", "#3", "!#4"))]
+    of_second = [second, "iris@v1.1.0", *(f"iris#production{name}" for name in ("#2", "!#3", "#4"))]
+    assert tags == {**dict.fromkeys(of_first, at[first]), **dict.fromkeys(of_second, at[second])}
+
+
+def test_the_registry_knows_labels_stages_and_what_happened(told):
+    document, _ = told
+    first, second = document["versions"]
+    newest, oldest = modelver(document, "list", "iris")["versions"]
+    assert (newest["version"], newest["labels"], newest["stages"]) == (second, ["1.1.0"], ["production"])
+    assert (oldest["version"], oldest["labels"], oldest["stages"]) == (first, ["1.0.0"], [])
+    assert modelver(document, "show", "iris@production~1")["version"] == first
+    events = modelver(document, "log")["events"]
+    assert sorted(each["op"] for each in events) == ["add"] * 2 + ["promote"] * 3 + ["rollback"] + ["tag"] * 2
+    moves = [(each["op"], each["version"]) for each in events[::-1] if each["stage"]]
+    assert moves == [("promote", first), ("promote", second), ("rollback", first), ("promote", second)]
+    assert modelver(document, "diff", "iris@1.0.0", "iris@1.1.0")["recommendation"] == "RECOMMEND_B"
 
 
 def test_the_first_model_lies_there_and_its_sha256_is_the_name_of_its_object(told):
@@ -103,10 +158,7 @@ def test_the_first_model_lies_there_and_its_sha256_is_the_name_of_its_object(tol
 def test_the_metrics_are_those_that_the_training_measured(told):
     document, _ = told
     place = Path(document["path"])
-    shown = subprocess.run(
-        [sys.executable, "-m", "modelver", "show", "iris", "--json"], cwd=place, capture_output=True, check=True
-    )
-    record = json.loads(shown.stdout)
+    record = modelver(document, "show", "iris")
     assert record["metrics"] == json.loads((place / "metrics.json").read_text())
     assert record["params"] == json.loads((place / "params.json").read_text())
     assert [each["id"] for each in record["inputs"]] == ["iris.csv", "train.py"]

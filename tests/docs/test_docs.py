@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 import tempfile
+import xml.etree.ElementTree as tree
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ sys.path.insert(0, str(ROOT / "docs"))
 
 import examples  # noqa: E402
 import generate  # noqa: E402
+import record  # noqa: E402
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
 
@@ -42,6 +44,32 @@ def test_the_examples_of_a_page_say_what_the_program_says(page):
         for example in examples.run(page.read_text("utf-8"), Path(home)):
             shown, output = examples.steady(example.shown), examples.steady(example.output)
             assert example.holds, f"$ {example.command}\n--- shown\n{shown}\n--- said\n{output}"
+
+
+def test_the_picture_shows_a_session_as_it_is_when_run():
+    shown = examples.steady("\n".join(record.lines_of(record.PICTURE.read_text("utf-8"))))
+    assert shown == examples.steady("\n".join(record.lines_of(record.drawn(record.session()))))
+    for word in ("add", "promote", "diff", "rollback", "list"):
+        assert f"\n$ modelver {word} " in shown
+
+
+def test_the_picture_is_well_formed_and_loads_nothing():
+    text = record.PICTURE.read_text("utf-8")
+    drawing = tree.fromstring(text)
+    assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
+    known = ["svg", "title", "style", "defs", "clipPath", "rect", "g", "text", "circle"]
+    for each in drawing.iter():
+        assert each.tag.partition("}")[2] in known
+        for key, value in each.attrib.items():
+            assert "href" not in key
+            assert "url(" not in value or value.startswith("url(#"), value
+    # An address may stand there only as the name of what SVG is.
+    assert re.findall(r"[a-z]+://[^\s\"]*|@import|@font-face|url\((?!#)|<!|<\?", text) == ["http://www.w3.org/2000/svg"]
+
+
+def test_the_picture_on_the_first_page_is_there():
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text("utf-8"))
+    assert [ROOT / each for each in pictures] == [record.PICTURE]
 
 
 def commands_in(text: str) -> list[list[str]]:
