@@ -151,7 +151,7 @@ class StagePointer:
         effective = [entry for entry in self.history if not entry.withdrawn]
         for entry, before in pairwise(effective):
             if entry.number == number:
-                return before.version
+                return before.version if before.version != entry.version else None
         return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from modelver import files
@@ -78,22 +78,34 @@ def clear_ref_locks(wanted: Mapping[Path, str | None]) -> None:
         _clear_empty(suspects)
 
 
-def clear_packed_locks(common_dir: Path, *, since: Path) -> None:
-    """Remove the lock of the packed refs that our killed Git process left when it was to delete a ref.
+def clear_packed_locks(common_dir: Path, *, since: Path, holds_refs: Callable[[], bool]) -> None:
+    """Remove the lock of the packed refs that our killed Git process left when it was to delete refs.
 
     Git leaves that lock empty, so nothing in it proves it ours. It counts as ours when it is younger than the
-    journal `since`, and then does not change for some seconds; a live Git holds it for less, and waits for one
-    second itself before it gives up.
+    journal `since`, when its Git was at one of our refs (`holds_refs`), and when nothing moves for some seconds:
+    a live Git writes on under it. Comes before `clear_ref_locks`, which takes that evidence away.
     """
     lock, draft = common_dir / "packed-refs.lock", common_dir / "packed-refs.new"
     with contextlib.suppress(FileNotFoundError):
-        began, found = since.stat().st_mtime_ns, lock.stat()
-        if found.st_mtime_ns < began:
+        found = lock.stat()
+        if found.st_mtime_ns < since.stat().st_mtime_ns or not holds_refs():
             return
-        time.sleep(max(0.0, _PACKED_GRACE - (time.time() - found.st_mtime)))
-        if lock.stat().st_ino == found.st_ino:
+        before = _traces(lock, draft)
+        age = time.time() - max(moment for _, moment, _ in before)
+        time.sleep(min(max(0.0, _PACKED_GRACE - age), _PACKED_GRACE))  # the disk's clock may be ahead of ours
+        if _traces(lock, draft) == before:
             draft.unlink(missing_ok=True)  # before the lock, since a live Git would make a new one under it
             lock.unlink(missing_ok=True)
+
+
+def _traces(*paths: Path) -> list[tuple[int, float, int]]:
+    """By what one sees that somebody works on some files: inode, time and size of those that are there."""
+    found = []
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            status = path.stat()
+            found.append((status.st_ino, status.st_mtime, status.st_size))
+    return found
 
 
 def _clear_empty(suspects: Mapping[Path, int]) -> None:

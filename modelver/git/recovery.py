@@ -10,12 +10,13 @@ and run again at any point. It looks at what the branch shows, never at how far 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelver.git import exclude, index, worktree
 from modelver.git.journal import Journal, NewTag, RecordFile
-from modelver.git.locks import IndexLock, clear_packed_locks, clear_ref_locks
+from modelver.git.locks import IndexLock, clear_packed_locks, clear_ref_locks, standing
 from modelver.git.objects import Draft, tag_body
 from modelver.git.repository import Repository
 from modelver.git.signatures import sign_tag
@@ -42,9 +43,10 @@ def settle(repository: Repository, journal: Journal, staging: Path, *, timeout: 
     """Finish or undo a write whose processes are gone; drops the journal unless records got lost."""
     here = journal.place(repository)
     view = here or repository
-    clear_ref_locks(_wanted(view, journal))
     if journal.removed:
-        clear_packed_locks(view.common_dir, since=Journal.path(repository))
+        at_our_refs = functools.partial(_was_deleting, view, journal)
+        clear_packed_locks(view.common_dir, since=Journal.path(repository), holds_refs=at_our_refs)
+    clear_ref_locks(_wanted(view, journal))
     exclude.sweep(repository)
     if here is not None:
         worktree.sweep(here, journal.files, journal.token)
@@ -92,10 +94,21 @@ def _wanted(repository: Repository, journal: Journal) -> dict[Path, str | None]:
     return wanted
 
 
+def _was_deleting(repository: Repository, journal: Journal) -> bool:
+    """Whether a lock of the packed refs can be our Git's: it locks a ref before them, and frees it a moment before.
+
+    In that moment the refs are gone already; while they are there and free, somebody else is at work.
+    """
+    refs = [ref for ref, _ in journal.removed]
+    locked = standing(repository.common_dir / f"{ref}.lock" for ref in refs)
+    return bool(locked) or not any(repository.batch.headers(refs))
+
+
 def _compare(repository: Repository, journal: Journal, tip: str | None) -> tuple[set[str], set[str]]:
     """Of the paths that the write changes: those that the branch holds as wanted, and those that are as before.
 
-    What is neither has been changed by somebody else since, and is theirs. Removals count only beside others.
+    What is neither has been changed by somebody else since, and is theirs. Removals count only beside others, or
+    where the branch once had what they remove.
     """
     if tip is None:
         return set(), set()
@@ -103,7 +116,9 @@ def _compare(repository: Repository, journal: Journal, tip: str | None) -> tuple
     found = {file: repository.entry(root, file.path) for file in journal.files if file.new != file.old}
     ids = {file: entry.oid if entry else None for file, entry in found.items()}
     held = {file.path for file, oid in ids.items() if oid == file.new}
-    if not any(file.new and oid == file.new for file, oid in ids.items()):
+    if not any(file.new and oid == file.new for file, oid in ids.items()) and not (
+        journal.old and not any(file.new for file in ids) and repository.is_ancestor(journal.old, tip)
+    ):
         held = set()
     return held, {file.path for file, oid in ids.items() if oid == file.old}
 
@@ -124,8 +139,9 @@ def _make_tags(repository: Repository, journal: Journal, commit: str, staging: P
 
 def _remove_refs(repository: Repository, journal: Journal) -> None:
     """Take away those refs that still name what they named; another object there is somebody else's."""
-    present = repository.refs(*(ref for ref, _ in journal.removed)) if journal.removed else {}
-    lines = [f"delete {ref} {oid}" for ref, oid in journal.removed if present.get(ref) == oid]
+    headers = repository.batch.headers([ref for ref, _ in journal.removed])
+    pairs = zip(journal.removed, headers, strict=True)
+    lines = [f"delete {ref} {oid}" for (ref, oid), header in pairs if header and header.oid == oid]
     if lines:
         repository.transact(lines)
 
@@ -162,11 +178,21 @@ def _undo(
 ) -> None:
     """Take out our entries and files; the order does not matter, since each step looks for what is ours."""
     exclude.show(repository, journal.hidden, staging=staging)
+    if here is None:
+        return
+    changed = _not_elsewhere(here, journal.files)
     # Without a trace of ours no lock is needed, and none is to be had on a full disk.
-    if here is not None and (lock.is_ours() or _shows(here, journal.files)):
+    if lock.is_ours() or _shows(here, changed):
         lock.take(staging / "lock", timeout=timeout)
-        worktree.take_back(here, journal.files, staging, journal.token)
-        _take_out_entries(here, journal.files, staging)
+        worktree.take_back(here, changed, staging, journal.token)
+        _take_out_entries(here, changed, staging)
+
+
+def _not_elsewhere(repository: Repository, changed: tuple[RecordFile, ...]) -> tuple[RecordFile, ...]:
+    """Without those that we were to remove and that `HEAD` lacks: on another branch it is not we who took them away."""
+    commit = repository.head().commit
+    root = repository.root(commit) if commit else None
+    return tuple(file for file in changed if file.new or (root and repository.entry(root, file.path)))
 
 
 def _shows(repository: Repository, changed: tuple[RecordFile, ...]) -> bool:

@@ -71,11 +71,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Written:
-    """What a write made: the commit and the tags' object ids, and what was told on the way."""
+    """What a write made: the commit and the tags' object ids, what was told on the way, and which ref has moved."""
 
     commit: str
     tags: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    ref: str = ""
 
 
 Plan = Callable[[Snapshot], Change | None]
@@ -142,13 +143,16 @@ class _Write:
                 return None
             written = self._attempt(snapshot, change)
             if written is not None:
-                return Written(written.commit, written.tags, tuple(remarks))
+                return Written(written.commit, written.tags, tuple(remarks), head.ref)
             self._wait(head, change, deadline)
 
     def _wait(self, head: Head, change: Change, deadline: float) -> None:
         """Wait for others' locks on our refs before the next try."""
         common, own = self.repository.common_dir, self.repository.git_dir
-        places = [own / "HEAD.lock", *(common / f"{ref}.lock" for ref in (head.ref, *(tag.ref for tag in change.tags)))]
+        refs = (head.ref, *(tag.ref for tag in change.tags), *(ref for ref, _ in change.removed))
+        places = [own / "HEAD.lock", *(common / f"{ref}.lock" for ref in refs)]
+        if change.removed:
+            places.append(common / "packed-refs.lock")
         while locks := standing(places):
             if time.monotonic() >= deadline:
                 raise Conflict(
@@ -263,7 +267,12 @@ class _Write:
         entry = self.repository.entry(snapshot.root, path) if snapshot.root else None
         old = entry.oid if entry else None
         indexed = snapshot.indexed.get(path)
-        if (indexed[1] if indexed else None) != old or (indexed and indexed[2]):
+        if indexed and indexed[2]:
+            raise Conflict(
+                f"{path} is in conflict, and a person has to decide which side holds",
+                hint=[f"git checkout --ours -- {path}    or --theirs", f"git add {path} && git commit"],
+            )
+        if (indexed[1] if indexed else None) != old:
             raise Conflict(
                 f"{path} has changes that are staged, but not committed", hint=f"git restore --staged {path}"
             )
@@ -361,4 +370,6 @@ class _Write:
             taken = self.repository.refs(*(tag.ref for tag in journal.tags))
             for ref in taken:
                 raise Conflict(f"{ref} exists already and is in the way", hint=f"git show {ref}")
-        return "cannot lock ref" in error.message and ".lock': File exists" in error.message
+        # The lock of the packed refs, which a deletion needs, Git does not call a ref's.
+        locked = "cannot lock ref" in error.message or "packed-refs.lock'" in error.message
+        return locked and ".lock': File exists" in error.message

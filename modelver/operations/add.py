@@ -93,7 +93,7 @@ def add(workspace: Workspace, request: Request) -> Added:
     if written is not None:
         remarks += [*written.remarks, *hiding.renew(workspace, added=addition.hidden_known)]
         remarks += hiding.offered(workspace, name)
-        if workspace.repository.head().ref == "HEAD":
+        if written.ref == "HEAD":
             remarks.append("HEAD is detached, so no branch has this version; its tag keeps it")
     remark = workspace.link_objects()
     return addition.result(written, [*remarks, *([remark] if remark else []), *warnings])

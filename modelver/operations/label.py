@@ -58,6 +58,10 @@ def untag(workspace: Workspace, ref: str) -> Labelled:
         wanted = of_label(scene.catalog.config, record)
         # Asked of the one process that also says when a ref is not there: an empty list could be a cut one.
         tag = scene.catalog.repository.batch.headers([wanted.ref])[0] if wanted else None
+        catalog = scene.catalog
+        if wanted and tag and catalog.repository.commit(wanted.ref) != catalog.tag_commit(record.version):
+            scene.remarks.append(f"the tag {wanted.name} stays, because it is not at the commit of {record.version}")
+            tag = None
         elsewhere = scene.branch.announced if not scene.branch.on else None
         if wanted and tag and elsewhere and label in elsewhere.labels(model):
             # It announces the record on the registry's branch, which loses it by a merge, if ever.

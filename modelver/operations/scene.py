@@ -148,7 +148,7 @@ class Done:
 def carry_out(workspace: Workspace, plan: Callable[[Scene], Plan], *, watched: Sequence[str]) -> Done:
     """Write what `plan` says in one commit, or nothing where it says that all is so already."""
     writer = workspace.writer()
-    last: list[tuple[Scene, Plan, bool]] = []
+    last: list[tuple[Scene, Plan]] = []
     hidden_known = hiding.is_current(workspace)
 
     def change(snapshot: Snapshot) -> Change | None:
@@ -159,7 +159,7 @@ def carry_out(workspace: Workspace, plan: Callable[[Scene], Plan], *, watched: S
         except ModelverError as error:
             error.hints += unread
             raise
-        last[:] = [(scene, planned, snapshot.head.ref == "HEAD")]
+        last[:] = [(scene, planned)]
         part, config = planned.part, scene.catalog.config
         if not part.files:
             return None
@@ -167,9 +167,9 @@ def carry_out(workspace: Workspace, plan: Callable[[Scene], Plan], *, watched: S
         return Change(part.files, message, part.tags, hooks=config.commit.hooks, removed=part.removed)
 
     written = writer.write(change, watched=watched)
-    scene, planned, detached = last[0]
+    scene, planned = last[0]
     if written is not None and hidden_known:
         scene.remarks += hiding.renew(workspace, added=True)  # the same artifacts as before
-    if written is not None and detached and scene.branch.on and scene.branch.name:
+    if written is not None and written.ref == "HEAD" and scene.branch.on and scene.branch.name:
         scene.remarks.append(f"HEAD is detached; `git push REMOTE HEAD:{scene.branch.name}` brings this to the branch")
     return Done(scene=scene, plan=planned, written=written)

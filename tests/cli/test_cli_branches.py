@@ -391,3 +391,19 @@ def test_events_of_one_moment_are_told_in_their_order(fraud: World) -> None:
         fraud.cli(*words)
     ops = [event["op"] for event in fraud.json("log", "--limit", "5")["events"]]
     assert ops[::-1] == ["promote", "promote", "archive", "tag", "archive"]
+
+
+def test_a_tag_of_the_users_own_stays(fraud: World) -> None:
+    """I4: what `tag --delete` takes away is the tag of the label, at the commit of the version."""
+    fraud.cli("tag", "fraud", "1.0.0")
+    fraud.git("tag", "-f", "-a", "-m", "mine", "fraud@v1.0.0", "main")
+    assert "the tag fraud@v1.0.0 stays" in fraud.cli("tag", "--delete", "fraud@1.0.0").err
+    assert "fraud@v1.0.0" in fraud.git("tag")
+
+
+def test_a_label_that_main_has_keeps_its_tag(fraud: World) -> None:
+    """B3: off the registry's branch a label is taken back by the merge alone."""
+    fraud.cli("tag", "fraud", "1.0.0")
+    to_branch(fraud)
+    assert "the tag fraud@v1.0.0 stays" in fraud.cli("tag", "--delete", "fraud@1.0.0").err
+    assert missing(fraud) == set()

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from worlds import World, Worlds, contents, sha256
+
+STAGING = [
+    ("tag", "fraud", "2.0.0"),
+    ("tag", "fraud", "--bump", "minor"),
+    ("tag", "--delete", "fraud@1.0.0"),
+    ("promote", "fraud", "production"),
+    ("rollback", "fraud", "production"),
+    ("demote", "fraud", "production"),
+    ("archive", "fraud"),
+]
+"""What writes about versions that are there: `fraud` with the label 1.0.0, whose stage two versions have held."""
 
 # ---- names ---------------------------------------------------------------------------------------------------
 
@@ -186,6 +199,43 @@ def assert_works(world: World) -> None:
     world.assert_sound()
 
 
+def assert_stages_work(world: World, path: str = "model.bin") -> None:
+    """Each command of labels and stages works on the newest `fraud`: one commit, and its tags at the right versions."""
+    status = world.git("status", "--porcelain=v2", "-uall")
+    first = world.json("show", "fraud")["version"]
+    at = functools.partial(world.git, "for-each-ref", "--format=%(refname:short) %(*objectname)", "refs/tags")
+
+    def brings(*words: str, **tags: str) -> Any:
+        """Run a command; `tags` are the versions that new tags name. What it printed."""
+        before, head = set(at().splitlines()), world.git("rev-parse", "HEAD").strip()
+        document = world.json(*words)
+        assert world.git("rev-parse", "HEAD", "HEAD~1").split() == [document["commit"], head]
+        wanted = {name: document["version"] if version == "new" else version for name, version in tags.items()}
+        lines = {
+            f"{name} {world.git('rev-parse', f'{version}^{{commit}}').strip()}" for name, version in wanted.items()
+        }
+        new = {line for line in at().splitlines() if line.split()[0] != document["version"]} - before
+        assert new == lines - before
+        return document
+
+    brings("tag", "fraud", "1.0.0", **{"fraud@v1.0.0": first})
+    brings("promote", "fraud", "production", **{"fraud#production#1": first})
+    world.write(path, "the next weights")
+    words = ("add", path, "-n", "fraud", "--label", "1.1.0", "--stage", "production")
+    tags = {"fraud@v1.1.0": "new", "fraud#production!#2": first, "fraud#production#2": "new"}
+    second = brings(*words, **tags)["version"]
+    brings("rollback", "fraud", "production", **{"fraud#production!#3": second, "fraud#production#3": first})
+    brings("demote", "fraud", "production", **{"fraud#production!#4": first})
+    brings("archive", second)
+    assert world.json("show", "fraud")["version"] == first
+    brings("archive", "--undo", second)
+    brings("tag", "--delete", "fraud@1.1.0")
+    assert world.git("tag", "--list", "fraud@*") == "fraud@v1.0.0\n"
+    world.cli("verify")
+    assert world.git("status", "--porcelain=v2", "-uall") == status
+    world.assert_sound()
+
+
 def test_an_unborn_branch(tmp_path: Path) -> None:
     """W7: in a repository without a commit `init` makes the first one."""
     World(tmp_path).git("init", "-q", "--template=", "new")
@@ -200,6 +250,7 @@ def test_a_detached_head(plain: World) -> None:
     plain.git("checkout", "-q", "--detach")
     main = plain.git("rev-parse", "main")
     assert_works(plain)
+    assert_stages_work(plain)
     assert plain.git("rev-parse", "main") == main
     plain.git("symbolic-ref", "-q", "HEAD", code=1)
 
@@ -217,6 +268,7 @@ def test_a_linked_work_tree(plain: World, tmp_path: Path, bare: bool) -> None:
     assert_works(linked)
     assert (linked / ".modelver/objects").resolve() == home.home / "objects"
     assert home.object(sha256("weights")).read_text() == "weights"
+    assert_stages_work(linked)
     assert contents(plain.top, but=[".git"]) == before
     if not bare:
         assert plain.git("status", "--porcelain") == ""
@@ -240,6 +292,7 @@ def test_a_submodule(plain: World, make: Callable[..., World]) -> None:
     plain.git("submodule", "add", "-q", inner.top, "inner")
     plain.git("commit", "-q", "-m", "with a submodule")
     assert_works(World(plain / "inner"))
+    assert_stages_work(World(plain / "inner"))
     assert plain.git("status", "--porcelain") == " M inner\n"
 
 
@@ -253,6 +306,14 @@ def test_a_shallow_clone(fraud: World, tmp_path: Path) -> None:
     assert world.json("list", "fraud")["versions"][0]["version"] == added["version"]
     world.cli("verify")
     world.assert_sound()
+    assert_stages_work(world)
+
+
+def test_a_partial_clone(fraud: World, tmp_path: Path) -> None:
+    """W7: in a clone without the blobs of history labels and stages are written as elsewhere."""
+    fraud.git("config", "uploadpack.allowFilter", "true")
+    fraud.git("clone", "-q", "--filter=blob:none", f"file://{fraud.top}", tmp_path / "partial")
+    assert_stages_work(World(tmp_path / "partial"))
 
 
 @pytest.mark.parametrize(
@@ -274,6 +335,8 @@ def test_a_sparse_checkout(fraud: World, options: list[str]) -> None:
     assert fraud.cli("cat", "fraud").out == "weights"
     assert [line["state"] for line in fraud.json("status")["artifacts"]] == ["unchanged", "unchanged"]
     assert fraud.registry.verify().code == 0
+    assert_stages_work(fraud, "src/model.bin")
+    assert (fraud / ".modelver/models/fraud/stages/production.yaml").exists() is (".modelver" in options)
     fraud.git("sparse-checkout", "disable")
     assert (fraud / record).read_text() == fraud.record(record)
     assert fraud.git("status", "--porcelain") == ""
@@ -286,6 +349,7 @@ def test_a_sha256_repository(tmp_path: Path) -> None:
     world.commit({"README.md": "long\n"})
     assert_works(world)
     assert len(world.json("show", "fraud")["commit"]) == 64
+    assert_stages_work(world)
 
 
 @pytest.mark.parametrize(
@@ -332,6 +396,8 @@ def test_a_filter_in_info_attributes_is_named(world: World) -> None:
 
 def test_a_bare_repository_is_read(fraud: World, tmp_path: Path) -> None:
     """W7: in a bare repository everything reads, and what needs a work tree says so with exit 2."""
+    fraud.cli("tag", "fraud~1", "1.0.0")
+    fraud.cli("promote", "fraud~2", "production")
     bare = World(tmp_path / "bare.git")
     (fraud / ".git").rename(bare.top)
     bare.git("config", "core.bare", "true")
@@ -340,10 +406,18 @@ def test_a_bare_repository_is_read(fraud: World, tmp_path: Path) -> None:
     assert newest["present"]
     assert bare.cli("-C", "bare.git", "cat", "fraud", at=tmp_path).out == "fraud 3"
     assert Path(bare.cli("path", "fraud").out.strip()).read_text() == "fraud 3"
-    assert bare.json("verify")["checked"] == {"versions": 3, "objects": 3, "tags": 3}
+    assert bare.json("verify")["checked"] == {"versions": 3, "objects": 3, "tags": 5}
+    assert (bare.cli("cat", "fraud@1.0.0").out, bare.cli("cat", "fraud@production").out) == ("fraud 2", "fraud 1")
     bare.cli("checkout", "fraud~1", "-o", tmp_path / "out.bin")
     assert (tmp_path / "out.bin").read_text() == "fraud 2"
-    for words in (("add", tmp_path / "out.bin"), ("init",), ("checkout", "fraud"), ("status",), ("verify", "--repair")):
+    for words in (
+        ("add", tmp_path / "out.bin"),
+        ("init",),
+        ("checkout", "fraud"),
+        ("status",),
+        ("verify", "--repair"),
+        *STAGING,
+    ):
         assert "no work tree" in bare.cli(*words, code=2).err
 
 
@@ -362,17 +436,34 @@ def conflict(world: World) -> None:
     "words", [("rebase", "main", "side"), ("cherry-pick", "side"), ("rebase", "--apply", "main", "side")]
 )
 def test_nothing_is_written_during_a_rebase(fraud: World, words: tuple[str, ...]) -> None:
-    """W7: during a rebase or cherry-pick `add` is exit 4 and writes nothing; reading goes on, `add` works after it."""
+    """W7: during a rebase or cherry-pick what writes is exit 4 and writes nothing; reading goes on, all works after."""
+    fraud.cli("tag", "fraud~1", "1.0.0")
+    fraud.cli("promote", "fraud~2", "production")
+    fraud.cli("promote", "fraud~1", "production")
     conflict(fraud)
     fraud.git(*words, code=1)
     fraud.write("second.bin", "second")
     before = fraud.everything(but=[".git/modelver/cache"])
-    error = fraud.cli("add", "second.bin", "-n", "fraud", "--json", code=4).error
-    assert "in progress" in error["message"]
-    assert fraud.everything(but=[".git/modelver/cache"]) == before
+    for command in (("add", "second.bin", "-n", "fraud", "--label", "3.0.0", "--stage", "production"), *STAGING):
+        assert "in progress" in fraud.cli(*command, "--json", code=4).error["message"]
+        assert fraud.everything(but=[".git/modelver/cache"]) == before
     assert fraud.json("list")["models"][0]["versions"] == 3
     fraud.git(words[0], "--abort")
-    fraud.cli("add", "second.bin", "-n", "fraud")
+    fraud.cli("add", "second.bin", "-n", "fraud", "--label", "3.0.0", "--stage", "production")
+
+
+def test_labels_and_stages_during_a_merge(fraud: World) -> None:
+    """W7: in the middle of a merge they are written as at any time, and the merge can be committed with its parents."""
+    conflict(fraud)
+    fraud.git("merge", "-q", "side", code=1)
+    assert_stages_work(fraud)
+    head = fraud.git("rev-parse", "HEAD").strip()
+    fraud.git("add", "README.md")
+    fraud.git("commit", "-q", "-m", "merged")
+    parents = fraud.git("rev-list", "--parents", "-1", "HEAD").split()[1:]
+    assert parents == [head, fraud.git("rev-parse", "side").strip()]
+    fraud.cli("verify")
+    fraud.assert_sound()
 
 
 def test_without_an_identity_nothing_is_written(plain: World, tmp_path: Path) -> None:
@@ -401,11 +492,8 @@ def test_author_and_committer_are_gits(world: World) -> None:
     assert world.json("show", "model")["created_by"] == "Ä. Thor <thor@example.org>"
 
 
-@pytest.mark.parametrize("format", ["sha1", "sha256"])
-def test_signed_with_an_ssh_key(tmp_path: Path, format: str) -> None:
-    """W9: with `commit.gpgsign` and SSH keys `git verify-commit` and `git verify-tag` pass for all that is made."""
-    World(tmp_path).git("init", "-q", f"--object-format={format}", "repo")
-    world = World(tmp_path / "repo")
+def sign(world: World, tmp_path: Path) -> None:
+    """Have all commits and tags signed by an SSH key."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
     (tmp_path / "signers").write_text(f"user@example.org {(tmp_path / 'key.pub').read_text()}")
     for key, value in {
@@ -416,10 +504,52 @@ def test_signed_with_an_ssh_key(tmp_path: Path, format: str) -> None:
         "tag.gpgSign": "true",
     }.items():
         world.git("config", key, value)
+
+
+@pytest.mark.parametrize("format", ["sha1", "sha256"])
+def test_signed_with_an_ssh_key(tmp_path: Path, format: str) -> None:
+    """W9: with `commit.gpgsign` and SSH keys `git verify-commit` and `git verify-tag` pass for all that is made."""
+    World(tmp_path).git("init", "-q", f"--object-format={format}", "repo")
+    world = World(tmp_path / "repo")
+    sign(world, tmp_path)
     assert_works(world)
-    version = world.registry.show("fraud").record.version
-    world.git("verify-commit", "HEAD", "HEAD~1")
-    world.git("verify-tag", version)
+    assert_stages_work(world)
+    commits, tags = world.git("rev-list", "HEAD").split(), world.git("tag").split()
+    assert (len(commits), len(tags)) == (10, 9)
+    world.git("verify-commit", *commits)
+    world.git("verify-tag", *tags)
+
+
+def test_signed_behind_a_hook_that_changes_the_message(world: World, tmp_path: Path) -> None:
+    """W8, W9: with `hooks: true` and signatures labels and stages are one commit, signed as the hook left it."""
+    sign(world, tmp_path)
+    world.commit({".modelver/config.yaml": "format: 1\nbranch: main\ncommit: {hooks: true}\n"})
+    world.write(".git/hooks/commit-msg", '#!/bin/sh\necho "Ticket: 7" >>"$1"\n', mode=0o755)
+    assert_works(world)
+    assert_stages_work(world)
+    commits, tags = world.git("rev-list", "HEAD~9..").split(), world.git("tag").split()
+    assert world.git("log", "--format=%B", "HEAD~9..").splitlines().count("Ticket: 7") == len(commits) == len(tags) == 9
+    world.git("verify-commit", *commits)
+    world.git("verify-tag", *tags)
+
+
+@pytest.mark.parametrize("hook", ["pre-commit", "commit-msg"])
+def test_a_hook_may_refuse_labels_and_stages(fraud: World, hook: str) -> None:
+    """W8: with `hooks: true` a hook that refuses is exit 7, and no ref, record or index entry has changed."""
+    fraud.cli("tag", "fraud~1", "1.0.0")
+    fraud.cli("promote", "fraud~2", "production")
+    fraud.cli("promote", "fraud~1", "production")
+    fraud.commit({".modelver/config.yaml": "format: 1\nbranch: main\ncommit: {hooks: true}\n"})
+    fraud.write(f".git/hooks/{hook}", "#!/bin/sh\nexit 1\n", mode=0o755)
+    kept = [".git/objects", ".git/modelver/cache", ".git/modelver/lock"]
+    before = fraud.everything(but=kept)
+    for command in STAGING:
+        assert f"the hook {hook} refused" in fraud.cli(*command, code=7).err
+        assert fraud.everything(but=kept) == before
+    (fraud / ".git/hooks" / hook).unlink()
+    for command in STAGING[1:-1]:
+        fraud.cli(*command)
+    fraud.assert_sound()
 
 
 def test_a_signature_that_cannot_be_made_leaves_nothing(world: World, tmp_path: Path) -> None:

@@ -25,6 +25,20 @@ READING = [
     ("verify", "--objects", "fraud"),
 ]
 
+STAGING = [
+    ("tag", "fraud~1", "1.0.0"),
+    ("tag", "fraud", "--bump", "minor"),
+    ("promote", "fraud~2", "production"),
+    ("promote", "fraud~1", "production"),
+    ("add", "second.bin", "-n", "fraud", "--label", "2.0.0", "--stage", "production"),
+    ("rollback", "fraud", "production"),
+    ("demote", "fraud", "production"),
+    ("archive", "fraud"),
+    ("archive", "--undo", "fraud@2.0.0"),
+    ("tag", "--delete", "fraud@1.0.0"),
+]
+"""Each of them makes one commit, in this order."""
+
 
 def changed(world: World) -> World:
     """A work tree with every kind of change that a user can have."""
@@ -95,6 +109,23 @@ def test_init_and_add_leave_the_users_changes(plain: World, state: Callable[[Wor
         world.cli("add", name, "-n", "fraud")
         assert mine(world) == before
     assert world.git("status", "--porcelain=v2", "--", ".modelver") == ""
+    world.assert_sound()
+
+
+@STATES
+def test_labels_and_stages_leave_the_users_changes(fraud: World, state: Callable[[World], World]) -> None:
+    """W7: the same after every command of labels and stages, and none of them commits anything but records."""
+    world = state(fraud)
+    world.write("second.bin", "second")
+    start, before = world.git("rev-parse", "HEAD").strip(), mine(world)
+    for words in STAGING:
+        world.cli(*words)
+        assert mine(world) == before, words
+    assert world.git("status", "--porcelain=v2", "--", ".modelver") == ""
+    assert world.git("rev-list", "--count", f"{start}..HEAD") == f"{len(STAGING)}\n"
+    names = world.git("log", "--format=", "--name-only", f"{start}..HEAD").splitlines()
+    assert len(names) == len(STAGING) + 2
+    assert all(name.startswith(".modelver/models/fraud/") for name in names)
     world.assert_sound()
 
 
@@ -170,6 +201,13 @@ def test_a_failed_add_leaves_everything(fraud: World) -> None:
     world.cli("add", "absent.bin", "-n", "fraud", code=2)
     world.cli("add", "untracked.txt", "-n", "fraud", "--metric", "auc=high", code=2)
     world.cli("add", "untracked.txt", "-n", "fraud", "--parent", "nobody", code=3)
+    world.cli("add", "untracked.txt", "-n", "fraud", "--label", "1.0.0", "--stage", "Not A Stage", code=2)
+    world.cli("tag", "fraud", "not a label", code=2)
+    world.cli("tag", "--delete", "fraud@1.0.0", code=3)
+    world.cli("promote", "fraud", "not a stage", code=2)
+    world.cli("rollback", "fraud", "production", code=3)
+    world.cli("demote", "fraud", "production", code=3)
+    world.cli("archive", "fraud@9.9.9", code=3)
     assert (mine(world), world.everything(but=kept)) == before
 
 

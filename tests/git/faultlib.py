@@ -13,12 +13,13 @@ import hashlib
 import itertools
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,19 +43,23 @@ FILLING = ("write", "pwrite64", "writev", "pwritev", "copy_file_range", "sendfil
 FLUSHING = ("fsync", "fdatasync")
 
 _CALL = re.compile(r"^(\w+)\((.*)")
+_ID = re.compile(r"v\d{14}_[0-9a-f]+")
 _TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command that writes: its words, and which record a tag stands for.
+    """A command that writes: its words, and which new record a tag at a new commit stands for.
 
-    `shape` makes a path or ref comparable between two runs, where names hold a clock or chance.
+    `shape` makes a path, ref or record comparable between two runs, where they hold a clock or chance; it is told
+    which version ids were there before, and so are the same in both. `again` are the exit codes that the same
+    command may end with once it has done its work.
     """
 
     words: tuple[str, ...]
-    shape: Callable[[str], str] = str
+    shape: Callable[[str, Collection[str]], str] = lambda text, known: text
     owner: Callable[[str, str], bool] = lambda tag, path: Path(tag).name == Path(path).stem
+    again: tuple[int, ...] = (0,)
 
 
 def opaque(name: str, timeout: float = 30) -> Command:
@@ -62,13 +67,20 @@ def opaque(name: str, timeout: float = 30) -> Command:
     return Command((sys.executable, str(HERE / "opaque_write.py"), name, ".", str(timeout)))
 
 
-def real(*words: str) -> Command:
+def real(*words: str, again: tuple[int, ...] = (0,)) -> Command:
     """A command of modelver's own."""
-    return Command((sys.executable, "-m", "modelver", *words), shape=_without_version)
+    return Command((sys.executable, "-m", "modelver", *words), _without_chance, lambda tag, path: True, again)
 
 
-def _without_version(name: str) -> str:
-    return re.sub(r"v\d{14}_[0-9a-f]+|/\d{6}/\d\d/", "#", name)
+def script(*lines: str) -> Command:
+    """Some commands one after the other, in which `modelver` is our own."""
+    function = f'modelver() {{ {shlex.quote(sys.executable)} -m modelver "$@"; }}'
+    return Command(("sh", "-ec", "\n".join([function, *lines])))
+
+
+def _without_chance(text: str, known: Collection[str]) -> str:
+    chance = rf"{_ID.pattern}|/\d{{6}}/\d\d/|\d{{4}}-\d\d-\d\dT[\d:]+Z"
+    return re.sub(chance, lambda match: match[0] if match[0] in known else "?", text)
 
 
 @dataclass(frozen=True)
@@ -302,7 +314,7 @@ def discover(world: World, command: Command) -> Map:
     """Run the command once, every process traced; the world is used up."""
     log = world.top / "fault" / "trace"
     outcome = world.run(command, prefix=_strace(log), FAULT_MODE="map")
-    assert outcome.code == 0, outcome
+    assert outcome.code in command.again, outcome
     logs = [log.with_name(f"trace.{k}") for k in range(1, count(world) + 1)]
     verbs = (world.top / "fault" / "verbs").read_text().splitlines()
     return Map(_calls(log), [_calls(each) for each in logs], verbs)
@@ -404,7 +416,12 @@ class State:
 def leftovers(world: World) -> list[str]:
     """Locks, journal and staging directories that are still there."""
     home = world.git_dir / "modelver"
-    found = [*world.git_dir.glob("**/*.lock"), *home.glob("journal*"), *(home / "tmp").glob("*")]
+    found = [
+        *world.git_dir.glob("**/*.lock"),
+        *world.git_dir.glob("packed-refs.new"),
+        *home.glob("journal*"),
+        *(home / "tmp").glob("*"),
+    ]
     return [str(path.relative_to(world.git_dir)) for path in found]
 
 
@@ -427,12 +444,12 @@ class Judge:
 
     before: Mine
     base: dict[str, str]
-    paths: Counter[str]
-    tags: Counter[str]
+    history: frozenset[str]
+    records: Counter[tuple[str, str]]
+    tags: Counter[tuple[str, str]]
     commits: int
     exclude: bytes
-    shape: Callable[[str], str]
-    owner: Callable[[str, str], bool]
+    command: Command
 
     @classmethod
     def after(cls, world: World, *commands: Command) -> Judge:
@@ -442,18 +459,12 @@ class Judge:
         for command in commands:
             outcome = world.run(command)
             assert outcome.code == 0, outcome
-        shape = commands[0].shape
         commits = int(world.git("rev-list", "--count", f"{start}..HEAD"))
-        judge = cls(
-            before,
-            base,
-            Counter(map(shape, tree(world))),
-            Counter(map(shape, tags(world))),
-            commits,
-            (world.git_dir / "info" / "exclude").read_bytes(),
-            shape,
-            commands[0].owner,
-        )
+        history = frozenset(world.git("rev-list", start).split())
+        exclude = (world.git_dir / "info" / "exclude").read_bytes()
+        judge = cls(before, base, history, Counter(), Counter(), commits, exclude, commands[0])
+        judge.records.update(judge.shaped_records(world))
+        judge.tags.update(judge.shaped_tags(world))
         assert judge.exclude.startswith(b"# the user's\n*.log\n")
         found = judge.faults(world, start)
         assert not found, found
@@ -472,6 +483,20 @@ class Judge:
             found.append(f"{made} commits instead of {self.commits}")
         return found
 
+    def shaped(self, text: str) -> str:
+        """A text without what differs between two runs."""
+        return self.command.shape(text, {each for path in self.base for each in _ID.findall(path)})
+
+    def shaped_records(self, world: World) -> list[tuple[str, str]]:
+        """Path and content of each record in the work tree."""
+        there = {path: data for path, data in files(world).items() if path.startswith(".modelver/")}
+        return [(self.shaped(path), self.shaped(data.decode())) for path, data in there.items()]
+
+    def shaped_tags(self, world: World) -> list[tuple[str, str]]:
+        """Each tag, and its commit where that was there before."""
+        made = tags(world).items()
+        return [(self.shaped(tag), commit if commit in self.history else "new") for tag, commit in made]
+
     def _git_is_content(self, world: World) -> list[str]:
         words = world.git("fsck", "--strict", "--no-dangling", "--no-progress", check=False)
         return [f"fsck: {words}"] if words.strip() else []
@@ -479,8 +504,9 @@ class Judge:
     def _records(self, world: World) -> list[str]:
         held = tree(world)
         found = []
-        if Counter(map(self.shape, held)) != self.paths:
-            found.append(f"records at HEAD: {sorted(held)}")
+        records = Counter(self.shaped_records(world))
+        if records != self.records:
+            found.append(f"records: missing {self.records - records}, too many {records - self.records}")
         if staged := world.git("diff-index", "--cached", "HEAD", "--", ".modelver"):
             found.append(f"index differs from HEAD: {staged}")
         if dirty := world.git("diff-files", "--", ".modelver"):
@@ -495,11 +521,13 @@ class Judge:
         return found
 
     def _tags(self, world: World) -> list[str]:
-        made = tags(world)
-        found = [] if Counter(map(self.shape, made)) == self.tags else [f"tags: {sorted(made)}"]
+        made, shaped = tags(world), Counter(self.shaped_tags(world))
+        found = []
+        if shaped != self.tags:
+            found.append(f"tags: missing {self.tags - shaped}, too many {shaped - self.tags}")
         new = set(tree(world)) - set(self.base)
         for tag, commit in made.items():
-            wanted = {path for path in new if self.owner(tag, path)}
+            wanted = {path for path in new if self.command.owner(tag, path) and commit not in self.history}
             if not wanted <= set(tree(world, commit)):
                 found.append(f"{tag} names {commit}, which lacks {wanted - set(tree(world, commit))}")
             if "is not" in world.git("merge-base", "--is-ancestor", commit, "HEAD", check=False):
@@ -572,7 +600,8 @@ class Trial:
 
     def _check_struck(self, point: Point, outcome: Outcome) -> list[str]:
         if point.mode == "kill":  # the program lives on and tells
-            return [] if outcome.code in (0, 7) and _one_line(outcome) else [f"ended with {outcome}"]
+            codes = (*self.command.again, 7)
+            return [] if outcome.code in codes and _one_line(outcome) else [f"ended with {outcome}"]
         return [] if outcome.code in (-9, 137) else [f"was not killed: {outcome}"]
 
     def _follow_orphan(self, point: Point) -> tuple[bool, list[str]]:
@@ -591,7 +620,7 @@ class Trial:
         """What is wrong after one way to go on, and the same command again."""
         committed = way(world)
         outcome = world.run(self.command)
-        if outcome.code:
+        if outcome.code not in self.command.again:
             return [f"the same command again: {outcome}"]
         return self.judge.faults(world, start, committed=committed)
 
@@ -634,7 +663,7 @@ class Trial:
             if code:
                 found.append(f"the second writer: {code} {(world.top / 'second').read_text()}")
             again = world.run(self.command)
-            if again.code:
+            if again.code not in self.command.again:
                 found.append(f"the same command again: {again}")
             report.points[f"second writer, {point.mode}"] += 1
             report.faults += [f"{point}\n    {fault}" for fault in [*found, *judge.faults(world, start)]]
