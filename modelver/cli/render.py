@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ def show_trace(error: BaseException) -> None:
         print(printable(line), file=sys.stderr)
 
 
+_ID = re.compile(r"v[0-9]{14}_[0-9a-f]{8}")
 _NAME = 24
 """Characters of a long name that are shown where there is little room; a version's id has as many."""
 
@@ -106,9 +108,9 @@ def table(chosen: Choices, head: Sequence[str], rows: Sequence[Sequence[str]]) -
     if not sys.stdout.isatty():
         _aligned(head, cells)
         return
-    room = shutil.get_terminal_size().columns
+    room = _room()
     if _width(head, cells) > room:
-        cells = [[middle(text, _NAME) for text in row] for row in cells]
+        cells = [[text if _ID.search(text) else middle(text, _NAME) for text in row] for row in cells]
     if _width(head, cells) > room:
         _blocks(head, cells)
         return
@@ -122,6 +124,30 @@ def table(chosen: Choices, head: Sequence[str], rows: Sequence[Sequence[str]]) -
     for row in cells:
         grid.add_row(*map(Text, row))
     Console(no_color=chosen.no_color or None, highlight=False).print(grid)
+
+
+def headline(sign: str, name: str, id: str, *more: str) -> None:
+    """A line with a sign, a name, an id and more; where the terminal has no room for it, in parts below each other."""
+    line = "  ".join(filter(None, (sign, f"{name} {id}", *more)))
+    room = _room()
+    if len(line) <= room:
+        print(line)
+        return
+    indent = " " * (len(sign) + 2)
+    print(f"{sign}  {middle(name, max(_NAME, room - len(indent) - len(id) - 1))} {id}")
+    _wrapped(indent, "  ".join(filter(None, more)), indent)
+
+
+def _room() -> int:
+    """The columns that there are; a pipe has no width to keep to."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+
+
+def _wrapped(start: str, text: str, indent: str) -> None:
+    """Text behind `start`, parted between words where the terminal ends; a word is never cut."""
+    lines = textwrap.wrap(text, max(_NAME, _room() - len(indent)), break_long_words=False, break_on_hyphens=False)
+    for number, line in enumerate(lines):
+        print(f"{indent if number else start}{line}")
 
 
 def middle(text: str, limit: int) -> str:
@@ -148,8 +174,9 @@ def _aligned(head: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
 
 def _blocks(head: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     width = max(map(len, head[1:]), default=0)
+    indent = " " * (width + 4)
     for first, *others in cells:
         print(first)
         for name, text in zip(head[1:], others, strict=True):
             if text not in ("", "-"):
-                print(f"  {name:<{width}}  {text}")
+                _wrapped(f"  {name:<{width}}  ", text, indent)

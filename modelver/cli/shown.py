@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from modelver.cli.render import table
+from modelver.cli.render import headline, table
 from modelver.cli.shared import Choices
 from modelver.domain.text import printable
 from modelver.operations import results
@@ -269,8 +269,7 @@ def _difference(result: results.Difference, chosen: Choices) -> None:
         print(found.recommendation)
         return
     for side, version in (("A", result.a), ("B", result.b)):
-        about = f"{version.model} {version.version}  {when(version.created_at)}"
-        print(f"{side}  {about}  {_first_line(version.message)}".rstrip())
+        headline(side, version.model, version.version, when(version.created_at), _first_line(version.message))
     if found.metrics:
         print()
         table(chosen, ("metric", "A", "B", "change", "B is"), [_metric_row(change) for change in found.metrics])
@@ -281,8 +280,9 @@ def _difference(result: results.Difference, chosen: Choices) -> None:
     print(f"artifact        {_artifacts(result.a.artifact, result.b.artifact)}")
     share = "no parameters to compare" if found.similarity is None else f"{found.similarity:.0%} of the parameters"
     print(f"similarity      {share}")
-    mean = "" if found.score is None else f"  (mean gain of B {found.score:+.1%}, threshold {found.threshold:.3g})"
-    print(f"recommendation  {found.recommendation}{mean}")
+    if found.score is not None:
+        print(f"mean gain of B  {found.score:+.1%}  (threshold {found.threshold:.3g})")
+    print(f"recommendation  {found.recommendation}")
 
 
 def _metric_row(change: MetricChange) -> tuple[str, ...]:

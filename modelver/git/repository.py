@@ -380,7 +380,11 @@ class Repository:
     def newest_before(self, tip: str, moment: datetime) -> str | None:
         """The newest first-parent commit of `tip` that was made until a moment."""
         seconds = int(moment.timestamp())
-        answer = self.git.run("rev-list", "--first-parent", "--max-count=1", f"--before={seconds}", tip, end=b"\n")
+        if seconds < 0:
+            return None
+        # Without `@`, Git takes few digits for something else than seconds.
+        until = f"--before=@{seconds} +0000"
+        answer = self.git.run("rev-list", "--first-parent", "--max-count=1", until, tip, end=b"\n")
         return answer.out.decode("ascii").strip() or None
 
     def history(self, tip: str, *paths: str) -> list[tuple[str | None, list[tuple[str, str]]]]:
