@@ -176,7 +176,10 @@ def _check_objects(
 
 def _check_announcements(workspace: Workspace, catalog: Catalog, findings: _Findings) -> None:
     """The tags of labels and stages; at another moment than now they are those of now, and say nothing."""
-    checked = check_announcements(catalog, workspace.branch)
+    try:
+        checked = check_announcements(catalog, workspace.branch)
+    except Damaged:
+        return  # the configuration says which tags there are to be; that it is malformed is told above
     findings.tags += checked.tags
     findings.missing_tags += checked.missing
     findings.problems += [*checked.problems, *check_histories(catalog, workspace.branch)]
