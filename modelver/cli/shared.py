@@ -89,7 +89,7 @@ def with_shared_options(
         chosen = choices(given["context"])
         for name in shared:
             value = given.pop(name)
-            if value and name != "version":
+            if value not in (None, False) and name != "version":  # an empty text is a mistake, and no omission
                 setattr(chosen, name, value)
         function(**given)
 

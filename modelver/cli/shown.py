@@ -192,7 +192,8 @@ def _verified(result: results.Verified, chosen: Choices) -> None:
     if result.absent:
         print(f"the bytes of {_counted(result.absent, 'version')} are not on this machine")
     if result.missing_tags:
-        print(f"{_counted(len(result.missing_tags), 'tag')} not here; a fetch may bring what others have made")
+        missing = _counted(len(result.missing_tags), "tag")
+        print(f"{missing} not here; a fetch may bring them, unless nobody has made them yet")
         for name in result.missing_tags if chosen.verbose else result.missing_tags[:_FEW]:
             print(f"  {name}")
         if len(result.missing_tags) > _FEW and not chosen.verbose:
@@ -281,7 +282,7 @@ def _difference(result: results.Difference, chosen: Choices) -> None:
     share = "no parameters to compare" if found.similarity is None else f"{found.similarity:.0%} of the parameters"
     print(f"similarity      {share}")
     if found.score is not None:
-        print(f"mean gain of B  {found.score:+.1%}  (threshold {found.threshold:.3g})")
+        print(f"mean gain of B  {found.score:+.1%}  (threshold {found.threshold * 100:.3g}%)")
     print(f"recommendation  {found.recommendation}")
 
 

@@ -23,7 +23,8 @@ HISTORY = 100
 _WORDS = 64 * 1024
 """Characters of all messages of a history together."""
 
-_APART = timedelta(seconds=2)
+APART = timedelta(seconds=2)
+"""What lies between two changes of a model's stages, at least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +36,22 @@ class Act:
     message: str = ""
 
 
-def event_moment(now: datetime, pointers: Iterable[StagePointer]) -> datetime:
-    """The moment of a model's next event: now, or two seconds after its newest one (rule I4).
+def event_moment(now: datetime, pointers: Iterable[StagePointer], *, apart: timedelta = APART) -> datetime:
+    """The moment of a model's next event: now, or so much `apart` from its newest change of a stage (rule I4).
 
     GTO sorts by date, and the tag of a displacement is one second before that of the promotion that caused it.
+    Raises `Conflict` where the newest change is over a day ahead of the clock.
     """
     newest = max((entry.at for pointer in pointers for entry in pointer.history), default=None)
     second = now.replace(microsecond=0)
-    return second if newest is None else max(second, newest + _APART)
-
-
-def moment_after(now: datetime, pointers: Iterable[StagePointer]) -> datetime:
-    """The moment of what is no change of a stage: now, or a second after the newest of those, which may run ahead."""
-    newest = max((entry.at for pointer in pointers for entry in pointer.history), default=None)
-    second = now.replace(microsecond=0)
-    return second if newest is None else max(second, newest + timedelta(seconds=1))
+    if newest is None:
+        return second
+    if newest - second > timedelta(days=1):
+        raise Conflict(
+            f"the newest change of a stage, at {newest:%Y-%m-%d %H:%M} UTC, is over a day ahead of the clock",
+            hint="set this machine's clock",
+        )
+    return max(second, newest + apart)
 
 
 def promote(pointer: StagePointer, version: str, act: Act) -> StagePointer | None:
@@ -128,7 +130,9 @@ def extends(pointer: StagePointer, former: StagePointer) -> bool:
 
 def rule_of(stage: str, rules: Mapping[str, Values]) -> str | None:
     """The key whose rules are a stage's: its name, else the first pattern that it fits; None for an unknown stage."""
-    return stage if stage in rules else next((pattern for pattern in rules if fnmatchcase(stage, pattern)), None)
+    if stage in rules:
+        return stage
+    return next((pattern for pattern in rules if fnmatchcase(stage, pattern)), None)
 
 
 def check_stage(stage: str, rules: Mapping[str, Values] | None) -> Values:
@@ -142,7 +146,8 @@ def check_stage(stage: str, rules: Mapping[str, Values] | None) -> Values:
     if key is None:
         near = nearest(stage, rules)
         hints = [f"did you mean {' or '.join(near)}?"] if near else []
-        raise UsageError(f"{quoted(stage)} is no stage of this registry", hint=[*hints, "stages: " + ", ".join(rules)])
+        known = ", ".join(rules) or "none, as the section stages of the configuration is empty"
+        raise UsageError(f"{quoted(stage)} is no stage of this registry", hint=[*hints, f"stages: {known}"])
     return rules[key]
 
 
@@ -156,8 +161,10 @@ def check_promotion(
     pointer = pointers.get(before)
     held = {entry.version for entry in pointer.history if not entry.withdrawn} if pointer else set()
     if version not in held:
+        cut = pointer is not None and min(entry.number for entry in pointer.history) > 1
+        known = f" in the newest {len(pointer.history)} changes" if pointer and cut else ""
         raise Conflict(
-            f"{stage} comes after {before}, and {version} has not been there",
+            f"{stage} comes after {before}, and {version} has not been there{known}",
             hint=[f"the order is {' → '.join(_order(stage, stages))}", f"modelver promote {version} {before}"],
         )
 

@@ -42,7 +42,12 @@ class Fault:
 
 
 def fold(text: str) -> str:
-    """`text` with the capitals of ASCII made small, character by character, so that marks stay where they are."""
+    """`text` with the capitals of ASCII made small, character by character, so that marks stay where they are.
+
+    Raises UsageError for what is no text, as a program may give it.
+    """
+    if not isinstance(text, str):
+        raise UsageError(f"expected a name, found {quoted(repr(text))}")
     return text.translate(_FOLD)
 
 

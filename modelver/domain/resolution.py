@@ -97,7 +97,9 @@ def _newest(reference: Reference, view: View, model: str) -> Resolved:
     retired = view.retired(model)
     standing = [version for version in view.versions(model) if version not in retired]
     if not standing:
-        raise _missing(reference, 0, f"every version of {model} is archived or yanked", f"modelver list {model} --all")
+        newest = view.versions(model)[-1]
+        hint = f"modelver archive --undo {newest}"
+        raise _missing(reference, 0, f"every version of {model} is archived or yanked", hint)
     if reference.back >= len(standing):
         count = "1 version" if len(standing) == 1 else f"{len(standing)} versions"
         message = f"{model} has {count}, archived and yanked ones not counted"

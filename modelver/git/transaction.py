@@ -270,7 +270,11 @@ class _Write:
         if indexed and indexed[2]:
             raise Conflict(
                 f"{path} is in conflict, and a person has to decide which side holds",
-                hint=[f"git checkout --ours -- {path}    or --theirs", f"git add {path} && git commit"],
+                hint=[
+                    f"take the side of the registry's branch: git checkout --theirs -- {path} where you merge it in,",
+                    "--ours where you are on it",
+                    f"git add {path} && git commit, then run the command again",
+                ],
             )
         if (indexed[1] if indexed else None) != old:
             raise Conflict(
@@ -361,15 +365,23 @@ class _Write:
         if previous.exists() and IndexLock(self.repository.index, journal.token).is_ours():
             os.replace(previous, self.repository.index)
 
+    def _in_the_way(self, wanted: Sequence[str]) -> list[str]:
+        """The refs that are there of those wanted, or above or below one, where Git has no room for both."""
+        above = {"/".join(ref.split("/")[:depth]) for ref in wanted for depth in range(3, ref.count("/") + 1)}
+        found = self.repository.refs(*wanted, *above)
+        return [ref for ref in found if ref in above or any(f"{ref}/".startswith(f"{each}/") for each in wanted)]
+
     def _may_try_again(self, snapshot: Snapshot, journal: Journal, error: ModelverError) -> bool:
         """Whether the failure was a lost race; a ref in the way is named instead."""
         head = self.repository.head()
         if head != snapshot.head:
             return True
         if isinstance(error, ProgramFailed) and journal.tags:
-            taken = self.repository.refs(*(tag.ref for tag in journal.tags))
-            for ref in taken:
-                raise Conflict(f"{ref} exists already and is in the way", hint=f"git show {ref}")
+            for ref in self._in_the_way([tag.ref for tag in journal.tags]):
+                raise Conflict(
+                    f"{ref} exists already and is in the way",
+                    hint=[f"git show '{ref}'    tells whose it is", f"git update-ref -d '{ref}'    if nobody needs it"],
+                )
         # The lock of the packed refs, which a deletion needs, Git does not call a ref's.
         locked = "cannot lock ref" in error.message or "packed-refs.lock'" in error.message
         return locked and ".lock': File exists" in error.message

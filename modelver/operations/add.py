@@ -177,7 +177,11 @@ class _Addition:
         if request.label is not None or request.bump is not None:
             parts.append(label_part(scene, found, label=request.label, bump=request.bump, message=message))
         if request.stage is not None:
-            parts.append(promotion_part(scene, found, names.parse_stage(request.stage), message))
+            stage = names.parse_stage(request.stage)
+            scene.folded(request.stage, stage)
+            if parts and parts[0].name == stage:
+                raise UsageError(f"{stage} cannot be the label and the stage of one model", hint="choose another label")
+            parts.append(promotion_part(scene, found, stage, message))
         return tuple(parts)
 
     def _newest(self, catalog: Catalog) -> Version | None:
@@ -205,8 +209,8 @@ class _Addition:
         assert version is not None
         assert scene is not None
         catalog, changed = scene.catalog, [part for part in self.naming if part.files]
-        labels = [part.what.removeprefix("as ") for part in changed if part.op == "tag"]
-        stages = [part.what.removeprefix("to ") for part in changed if part.op == "promote"]
+        labels = [part.name for part in changed if part.op == "tag"]
+        stages = [part.name for part in changed if part.op == "promote"]
         return Added(
             version=version.version,
             model=self.model,

@@ -92,7 +92,8 @@ def of_stage(config: Config, pointer: StagePointer, entry: StageEntry) -> list[A
         return []
     model, stage, number = pointer.model, pointer.stage, entry.number
     left = pointer.displaced(number)
-    sooner = entry.at - timedelta(seconds=1) if entry.version is not None else entry.at
+    # Nothing is before the first year that there is.
+    sooner = entry.at - timedelta(seconds=1) if entry.version is not None and entry.at.year > 1 else entry.at
     found = [
         (names.displacement_tag(model, stage, number), left, sooner),
         (names.promotion_tag(model, stage, number), entry.version, entry.at),

@@ -18,7 +18,7 @@ def archive(workspace: Workspace, ref: str, *, undo: bool = False, message: str 
     Raises `Conflict` while the version holds a stage.
     """
     why = checked_text(message, "message")
-    first = workspace.find(ref)
+    first = workspace.catalog.find(ref)
 
     def plan(scene: Scene) -> Plan:
         found = scene.find(ref)
@@ -35,7 +35,7 @@ def archive(workspace: Workspace, ref: str, *, undo: bool = False, message: str 
         part = Part(op="restore" if undo else "archive", files={path: schema.dump_archive(changed)} if changed else {})
         return Plan(model=found.model, version=found.version, part=part, message=why)
 
-    done = carry_out(workspace, plan, watched=[layout.archive_path(first.model, first.version)])
+    done = carry_out(workspace, first.model, plan, watched=[layout.archive_path(first.model, first.version)])
     model, version = done.plan.model, done.plan.version or ""
     return Archived(
         op=done.plan.part.op,

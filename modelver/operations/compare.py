@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelver.domain.comparison import compare
 from modelver.domain.resolution import Resolved
 from modelver.errors import NotFound
+from modelver.operations.branch import differing
 from modelver.operations.results import Difference
 from modelver.operations.workspace import Workspace
 from modelver.records.rules import THRESHOLD
@@ -27,7 +28,11 @@ def diff(workspace: Workspace, a: str | None, b: str) -> Difference:
         a=first,
         b=second,
         comparison=compare(first, second, rules.metrics, threshold),
-        remarks=() if a is not None else (f"compared with {old.version}",),
+        remarks=(
+            *(() if a is not None else (f"compared with {old.version}",)),
+            *workspace.unread_configuration(catalog, new.model),
+            *catalog.config.warnings,
+        ),
     )
 
 
@@ -35,6 +40,8 @@ def _counterpart(workspace: Workspace, found: Resolved) -> Resolved:
     """What a single version is compared with."""
     catalog = workspace.catalog
     pointer = catalog.stage(found.model, _HOLDER)
+    if workspace.at is None and (remark := differing(workspace.branch, catalog, found.model, _HOLDER)):
+        workspace.told.append(remark)
     if pointer is not None and pointer.version not in (None, found.version):
         return Resolved(model=found.model, version=pointer.version or "")
     retired = catalog.retired(found.model)

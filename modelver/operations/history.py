@@ -11,13 +11,13 @@ from datetime import datetime
 from modelver.catalog import RECORD_LIMIT, Catalog
 from modelver.domain import names
 from modelver.domain.records import StagePointer
-from modelver.errors import NotFound
+from modelver.errors import NotFound, UsageError
 from modelver.git.repository import FILE, Entry
 from modelver.operations.results import Event, Log
 from modelver.operations.workspace import Workspace
 from modelver.records import layout
 
-_ORDER = ("add", "tag", "note", "archive", "restore", "promote", "rollback", "demote")
+_ORDER = ("add", "tag", "archive", "restore", "promote", "rollback", "demote")
 """Events of one commit, in the order in which one command makes them."""
 
 _UNKNOWN = (-1, "")
@@ -46,6 +46,8 @@ def log(workspace: Workspace, ref: str | None = None, *, limit: int | None = Non
 
     Everything comes from records, so it is there in a shallow clone too; Git's history only adds the commits.
     """
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit: expected a number from 1 on, found {limit}")
     catalog = workspace.catalog
     model, version = _subject(workspace, ref)
     found = [told for name in ([model] if model else catalog.models()) for told in _of_model(catalog, name)]

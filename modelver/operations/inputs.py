@@ -55,7 +55,7 @@ def _edge(workspace: Workspace, given: Data | Code | Parent) -> Input:
         case Code(place):
             return _code(workspace, os.fsdecode(place))
         case Parent(ref):
-            found = workspace.catalog.find(str(ref))
+            found = workspace.find(str(ref))
             return Input(kind="model", id=found.version, relation="fine-tuned-from")
     raise UsageError(f"inputs: expected Data, Code or Parent, found {quoted(repr(given))}")
 

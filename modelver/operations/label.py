@@ -8,7 +8,7 @@ from modelver.domain.references import Named, parse
 from modelver.domain.resolution import Resolved
 from modelver.domain.text import quoted
 from modelver.errors import Conflict, NotFound, UsageError
-from modelver.operations.announce import of_label
+from modelver.operations.announce import Announcement, of_label
 from modelver.operations.results import Labelled
 from modelver.operations.scene import Done, Part, Plan, Scene, carry_out
 from modelver.operations.values import checked_text
@@ -24,18 +24,18 @@ def tag(
     Raises `Conflict` where the label names another version, or a second SemVer label would stand on one.
     """
     if (label is None) == (bump is None):
-        raise UsageError(
-            "tag takes a label, or --bump", hint=["modelver tag REF 1.2.0", "modelver tag REF --bump minor"]
-        )
+        both = " and not both" if label is not None else ""
+        ways = ["modelver tag REF 1.2.0", "modelver tag REF --bump minor"]
+        raise UsageError(f"tag takes a label or --bump{both}", hint=ways)
     why = checked_text(message, "message")
-    model = workspace.find(ref).model
+    model = workspace.catalog.find(ref).model
 
     def plan(scene: Scene) -> Plan:
         found = scene.find(ref)
         part = label_part(scene, found, label=label, bump=bump, message=why)
         return Plan(model=found.model, version=found.version, part=part, message=why)
 
-    return _labelled(carry_out(workspace, plan, watched=[f"{layout.model_directory(model)}/tags"]))
+    return _labelled(carry_out(workspace, model, plan, watched=[f"{layout.model_directory(model)}/tags"]))
 
 
 def untag(workspace: Workspace, ref: str) -> Labelled:
@@ -55,28 +55,36 @@ def untag(workspace: Workspace, ref: str) -> Labelled:
         if record is None:
             raise NotFound(f"{model} has no label {label}", hint=f"modelver list {model}")
         _refuse_published(scene, path, label)
+        scene.folded(ref, names.fold(ref))
         wanted = of_label(scene.catalog.config, record)
-        # Asked of the one process that also says when a ref is not there: an empty list could be a cut one.
-        tag = scene.catalog.repository.batch.headers([wanted.ref])[0] if wanted else None
-        catalog = scene.catalog
-        if wanted and tag and catalog.repository.commit(wanted.ref) != catalog.tag_commit(record.version):
-            scene.remarks.append(f"the tag {wanted.name} stays, because it is not at the commit of {record.version}")
-            tag = None
-        elsewhere = scene.branch.announced if not scene.branch.on else None
-        if wanted and tag and elsewhere and label in elsewhere.labels(model):
-            # It announces the record on the registry's branch, which loses it by a merge, if ever.
-            scene.remarks.append(f"the tag {wanted.name} stays, because {scene.branch.name} has the label")
-            tag = None
         part = Part(
             op="untag",
-            what=f"from {label}",
+            name=label,
             files={path: None},
             wanted=(wanted,) if wanted else (),
-            removed=((wanted.ref, tag.oid),) if wanted and tag else (),
+            removed=_removable(scene, wanted, label) if wanted else (),
         )
         return Plan(model=model, version=record.version, part=part)
 
-    return _labelled(carry_out(workspace, plan, watched=[path]), deleted=label)
+    return _labelled(carry_out(workspace, model, plan, watched=[path]), deleted=True)
+
+
+def _removable(scene: Scene, wanted: Announcement, label: str) -> tuple[tuple[str, str], ...]:
+    """The tag of a label that is taken back, with its object; none where it is not here, or is to stay."""
+    catalog = scene.catalog
+    # Asked of the one process that also says when a ref is not there: an empty list could be a cut one.
+    tag = catalog.repository.batch.headers([wanted.ref])[0]
+    if tag is None:
+        return ()
+    if catalog.repository.commit(wanted.ref) != catalog.tag_commit(wanted.version):
+        scene.remarks.append(f"the tag {wanted.name} stays, because it is not at the commit of {wanted.version}")
+        return ()
+    elsewhere = scene.branch.announced if not scene.branch.on else None
+    if elsewhere and label in elsewhere.labels(wanted.model):
+        # It announces the record on the registry's branch, which loses it by a merge, if ever.
+        scene.remarks.append(f"the tag {wanted.name} stays, because {scene.branch.name} has the label")
+        return ()
+    return ((wanted.ref, tag.oid),)
 
 
 def label_part(scene: Scene, found: Resolved, *, label: str | None, bump: semver.Part | None, message: str) -> Part:
@@ -87,14 +95,15 @@ def label_part(scene: Scene, found: Resolved, *, label: str | None, bump: semver
     if label is not None:
         chosen = _checked(scene, found.model, label)
     else:
-        assert bump is not None
+        if bump not in ("major", "minor", "patch"):
+            raise UsageError(f"bump: expected major, minor or patch, found {quoted(str(bump))}")
         elsewhere = scene.branch.announced if not scene.branch.on else None
         others = elsewhere.labels(found.model) if elsewhere else {}
         chosen = lifecycle.next_label([*known, *others], bump)
     holder = known.get(chosen)
     if holder is not None and holder.version == found.version:
         wanted = of_label(scene.catalog.config, holder)
-        return Part(op="tag", what=f"as {chosen}", wanted=(wanted,) if wanted else ())
+        return Part(op="tag", name=chosen, wanted=(wanted,) if wanted else ())
     if holder is not None:
         raise Conflict(
             f"{found.model}@{chosen} is {holder.version} already",
@@ -117,7 +126,7 @@ def label_part(scene: Scene, found: Resolved, *, label: str | None, bump: semver
     announcements = (wanted,) if wanted else ()
     return Part(
         op="tag",
-        what=f"as {chosen}",
+        name=chosen,
         files={layout.label_path(found.model, chosen): schema.dump_label(record)},
         wanted=announcements,
         tags=tuple(scene.tags(announcements)),
@@ -129,7 +138,7 @@ def _checked(scene: Scene, model: str, label: str) -> str:
     folded = names.plain_label(names.fold(label))
     chosen = names.parse_label(label, stages=[*stages, folded] if lifecycle.rule_of(folded, configured) else stages)
     if names.fold(label) != label:
-        scene.remarks.append(f"names are lower case: {quoted(label)} is {chosen}")
+        scene.folded(label, chosen)
     return chosen
 
 
@@ -143,21 +152,20 @@ def _refuse_published(scene: Scene, path: str, label: str) -> None:
             )
 
 
-def _labelled(done: Done, deleted: str | None = None) -> Labelled:
+def _labelled(done: Done, *, deleted: bool = False) -> Labelled:
     part, model = done.plan.part, done.plan.model
-    label = deleted or part.what.removeprefix("as ")
+    label = part.name
     remarks = done.remarks
     if deleted and part.removed:
-        tag = part.wanted[-1].name
-        remarks = (*remarks, f"if the tag was pushed, `git push REMOTE :refs/tags/{tag}` removes it there")
+        remarks = (*remarks, f"if the tag was pushed, `git push REMOTE ':{part.removed[0][0]}'` removes it there")
     return Labelled(
         model=model,
         version=done.plan.version or "",
         label=label,
         tag=None if deleted else done.tag(),
         commit=done.commit(layout.label_path(model, label)),
-        pending=deleted is None and done.pending(),
-        deleted=deleted is not None,
-        created=deleted is None and done.written is not None,
+        pending=not deleted and done.pending(),
+        deleted=deleted,
+        created=not deleted and done.written is not None,
         remarks=remarks,
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from modelver.catalog import Catalog
 from modelver.domain import lifecycle, names
 from modelver.domain.resolution import Resolved
+from modelver.domain.text import quoted
 from modelver.errors import Conflict, ModelverError
 from modelver.git.transaction import Change, Snapshot, Tag, Writer, Written
 from modelver.operations import hiding
@@ -45,18 +46,25 @@ class Scene:
             self.remarks.append(remark)
         return found
 
+    def folded(self, typed: str, name: str) -> None:
+        """Say so where capitals of a name were made small (rule I3)."""
+        if typed != name:
+            self.remarks.append(f"names are lower case: {quoted(typed)} is {name}")
+
     def need(self, found: Resolved) -> None:
         """Raise `Conflict` for a version whose record is not on this branch, where nothing may point at it."""
         if found.version not in self.catalog.versions(found.model):
-            raise Conflict(
-                f"the record of {found.version} is not on this branch",
-                hint=f"git merge {found.version}    brings it, with all that its branch has up to there",
+            known = self.catalog.tag_commit(found.version) is not None
+            merge = f"git merge {found.version}    brings it, with all that its branch has up to there"
+            ways = (
+                [merge] if known else ["git fetch --tags    may bring it", "modelver verify    names what is missing"]
             )
+            raise Conflict(f"the record of {found.version} is not on this branch", hint=ways)
 
     def moment(self, model: str, *, of_stage: bool = False) -> datetime:
         """The moment of the model's next event: now, but never before what is recorded of it already."""
-        later = lifecycle.event_moment if of_stage else lifecycle.moment_after
-        moment = later(self.now, self.catalog.pointers(model).values())
+        apart = lifecycle.APART if of_stage else timedelta(seconds=1)
+        moment = lifecycle.event_moment(self.now, self.catalog.pointers(model).values(), apart=apart)
         return max(moment, names.version_moment(self.new)) if self.new else moment
 
     def tags(self, announcements: Sequence[Announcement]) -> list[Tag]:
@@ -79,16 +87,25 @@ class Scene:
         return made
 
 
+_LINKS = {"tag": "as", "untag": "from", "promote": "to", "rollback": "on", "demote": "from"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """One event of a commit: its verb, the record files, the tags that it calls for, and those that go."""
 
     op: str
-    what: str = ""
+    name: str = ""
+    """The label or the stage."""
     files: dict[str, bytes | None] = field(default_factory=dict)
     wanted: tuple[Announcement, ...] = ()
     tags: tuple[Tag, ...] = ()
     removed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def what(self) -> str:
+        """How the subject of a commit goes on behind the version."""
+        return f"{_LINKS[self.op]} {self.name}" if self.name else ""
 
     @property
     def announced(self) -> str | None:
@@ -145,15 +162,15 @@ class Done:
         return waits or (bool(self.plan.part.wanted) and self.tag() is None)
 
 
-def carry_out(workspace: Workspace, plan: Callable[[Scene], Plan], *, watched: Sequence[str]) -> Done:
-    """Write what `plan` says in one commit, or nothing where it says that all is so already."""
+def carry_out(workspace: Workspace, model: str, plan: Callable[[Scene], Plan], *, watched: Sequence[str]) -> Done:
+    """Write what `plan` says of a model in one commit, or nothing where it says that all is so already."""
     writer = workspace.writer()
     last: list[tuple[Scene, Plan]] = []
     hidden_known = hiding.is_current(workspace)
 
     def change(snapshot: Snapshot) -> Change | None:
         scene = Scene.of(workspace, writer, snapshot)
-        scene.remarks += (unread := workspace.unread_configuration(scene.catalog))
+        scene.remarks += (unread := workspace.unread_configuration(scene.catalog, model))
         try:
             planned = plan(scene)
         except ModelverError as error:

@@ -25,32 +25,31 @@ def promote(workspace: Workspace, ref: str, stage: str, *, message: str = "") ->
     """
     why = checked_text(message, "message")
     name = names.parse_stage(stage)
-    model = workspace.find(ref).model
+    model = workspace.catalog.find(ref).model
 
     def plan(scene: Scene) -> Plan:
         found = scene.find(ref)
-        if name != stage:
-            scene.remarks.append(f"names are lower case: {quoted(stage)} is {name}")
+        scene.folded(stage, name)
         return Plan(model=found.model, version=found.version, part=promotion_part(scene, found, name, why), message=why)
 
-    return _carry_out(workspace, model, name, plan)
+    return _change(workspace, model, name, plan)
 
 
 def promotion_part(scene: Scene, found: Resolved, stage: str, message: str) -> Part:
     """The event that gives a stage to a version; without files where it holds it."""
     scene.branch.refuse_behind()
     catalog, model = scene.catalog, found.model
+    pointers = catalog.pointers(model)
+    pointer = pointers.get(stage)
+    if pointer is not None and pointer.version == found.version:
+        return Part(op="promote", name=stage, wanted=tuple(of_stage(catalog.config, pointer, pointer.history[0])))
     stages = catalog.rules(model).stages
-    lifecycle.check_stage(stage, stages)
+    rules = lifecycle.check_stage(stage, stages)
     if stage in catalog.label_names(model):
         raise Conflict(
             f"{stage} is a label of {model}, so {model}@{stage} could mean two versions",
             hint=f"choose another stage, or modelver tag --delete {model}@{stage}",
         )
-    pointers = catalog.pointers(model)
-    pointer = pointers.get(stage)
-    if pointer is not None and pointer.version == found.version:
-        return Part(op="promote", wanted=tuple(of_stage(catalog.config, pointer, pointer.history[0])))
     lifecycle.refuse_archived(found.version, catalog.archived(model))
     try:
         lifecycle.check_promotion(found.version, stage, stages, pointers)
@@ -58,10 +57,12 @@ def promotion_part(scene: Scene, found: Resolved, stage: str, message: str) -> P
         if scene.new:
             error.hints[-1:] = ["leave out --stage, and promote the version once it is registered"]
         raise
+    if unread := [key for key in ("require", "must_not_regress") if key in rules]:
+        scene.remarks.append(f"{' and '.join(unread)} of {stage} is configured, but this release does not check it")
     start = pointer or StagePointer(model=model, stage=stage, version=None, number=0)
     changed = lifecycle.promote(start, found.version, _act(scene, model, message))
     assert changed is not None
-    return _moved(scene, changed, f"to {stage}")
+    return _moved(scene, changed)
 
 
 def rollback(
@@ -76,6 +77,8 @@ def rollback(
     held = names.parse_stage(stage) if stage is not None else _only_stage(workspace, name)
 
     def plan(scene: Scene) -> Plan:
+        scene.folded(model, name)
+        scene.folded(stage or held, held)
         pointer = _pointer(scene, name, held)
         wanted = scene.find(to) if to is not None else None
         if wanted is not None and wanted.model != name:
@@ -83,10 +86,16 @@ def rollback(
         changed = lifecycle.rollback(pointer, wanted.version if wanted else None, _act(scene, name, why))
         version = changed.version or ""
         scene.need(Resolved(model=name, version=version))
-        lifecycle.refuse_archived(version, scene.catalog.archived(name))
-        return Plan(model=name, version=version, part=_moved(scene, changed, f"on {held}"), message=why)
+        archived = scene.catalog.archived(name)
+        try:
+            lifecycle.refuse_archived(version, archived)
+        except Conflict as error:
+            others = [each for each in pointer.former_holders() if each not in archived]
+            error.hints += [f"modelver rollback {name} {held} --to {each}" for each in others[:1]]
+            raise
+        return Plan(model=name, version=version, part=_moved(scene, changed), message=why)
 
-    return _carry_out(workspace, name, held, plan)
+    return _change(workspace, name, held, plan)
 
 
 def demote(workspace: Workspace, model: str, stage: str, *, message: str = "") -> Staged:
@@ -95,19 +104,23 @@ def demote(workspace: Workspace, model: str, stage: str, *, message: str = "") -
     name, held = _known_model(workspace, model, "demote"), names.parse_stage(stage)
 
     def plan(scene: Scene) -> Plan:
+        scene.folded(model, name)
+        scene.folded(stage, held)
         pointer = _pointer(scene, name, held)
         changed = lifecycle.demote(pointer, _act(scene, name, why))
         if changed is None:
-            part = Part(op="demote", wanted=tuple(of_stage(scene.catalog.config, pointer, pointer.history[0])))
+            part = Part(
+                op="demote", name=held, wanted=tuple(of_stage(scene.catalog.config, pointer, pointer.history[0]))
+            )
             return Plan(model=name, version=None, part=part)
-        return Plan(model=name, version=pointer.version, part=_moved(scene, changed, f"from {held}"), message=why)
+        return Plan(model=name, version=pointer.version, part=_moved(scene, changed), message=why)
 
-    return _carry_out(workspace, name, held, plan)
+    return _change(workspace, name, held, plan)
 
 
-def _carry_out(workspace: Workspace, model: str, stage: str, plan: Callable[[Scene], Plan]) -> Staged:
+def _change(workspace: Workspace, model: str, stage: str, plan: Callable[[Scene], Plan]) -> Staged:
     path = layout.stage_path(model, stage)
-    done = carry_out(workspace, plan, watched=[path])
+    done = carry_out(workspace, model, plan, watched=[path])
     return _staged(done, model, stage, path)
 
 
@@ -135,7 +148,7 @@ def _act(scene: Scene, model: str, message: str) -> lifecycle.Act:
     return lifecycle.Act(by=scene.by, at=scene.moment(model, of_stage=True), message=message)
 
 
-def _moved(scene: Scene, changed: StagePointer, what: str) -> Part:
+def _moved(scene: Scene, changed: StagePointer) -> Part:
     """The event of a pointer's newest change."""
     if not scene.branch.on:
         announced = scene.branch.announced
@@ -146,7 +159,7 @@ def _moved(scene: Scene, changed: StagePointer, what: str) -> Part:
     wanted = tuple(of_stage(scene.catalog.config, changed, changed.history[0]))
     return Part(
         op=changed.history[0].op,
-        what=what,
+        name=changed.stage,
         files={layout.stage_path(changed.model, changed.stage): schema.dump_stage(changed)},
         wanted=wanted,
         tags=tuple(scene.tags(wanted)),
@@ -169,6 +182,10 @@ def _known_model(workspace: Workspace, text: str, command: str) -> str:
         model, _, stage = text.partition("@")
         message = f"{command} takes the model and the stage as two words, found {quoted(text)}"
         raise UsageError(message, hint=f"modelver {command} {printable(model)} {printable(stage)}")
+    if names.is_version_id(names.fold(text)):
+        model = workspace.catalog.find(text).model
+        message = f"{command} takes a model, and {text} is a version of {model}"
+        raise UsageError(message, hint=f"modelver {command} {model} STAGE")
     model = names.parse_model(text)
     if model not in workspace.catalog.models():
         workspace.catalog.find(model)  # raises with the nearest names
@@ -181,7 +198,8 @@ def _only_stage(workspace: Workspace, model: str) -> str:
     if len(held) == 1:
         return held[0]
     if not held:
-        raise NotFound(f"no stage of {model} is held", hint=f"modelver rollback {model} STAGE")
+        ways = [f"modelver rollback {model} {name}" for name in workspace.catalog.stages(model)]
+        raise NotFound(f"no stage of {model} is held", hint=ways or f"modelver promote {model} STAGE")
     raise UsageError(
         f"{model} holds several stages: {', '.join(held)}", hint=[f"modelver rollback {model} {name}" for name in held]
     )

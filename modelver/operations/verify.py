@@ -12,8 +12,8 @@ from modelver.domain import semver
 from modelver.domain.records import StagePointer, Version
 from modelver.errors import Damaged, ModelverError, NotFound
 from modelver.operations import hiding
-from modelver.operations.announced import check_announcements, check_histories
 from modelver.operations.results import Problem, Verified
+from modelver.operations.tag_check import check_announcements, check_histories
 from modelver.operations.wholeness import is_whole, take_anew
 from modelver.operations.workspace import Workspace
 from modelver.records import layout
@@ -46,7 +46,7 @@ def verify(workspace: Workspace, refs: Sequence[str] = (), *, objects: bool = Fa
     remarks = tuple(_repair(workspace)) if repair else ()
     findings = _Findings()
     catalog = workspace.catalog
-    chosen = (catalog.record(catalog.find(ref)) for ref in refs)
+    chosen = (catalog.record(workspace.find(ref)) for ref in refs)
     versions = list(chosen if refs else _records(catalog, findings))
     findings.versions = len(versions)
     _check_tags(catalog, versions, findings, every=not refs)
@@ -61,7 +61,7 @@ def verify(workspace: Workspace, refs: Sequence[str] = (), *, objects: bool = Fa
         absent=findings.absent,
         missing_tags=tuple(findings.missing_tags),
         problems=tuple(findings.problems),
-        remarks=remarks,
+        remarks=(*remarks, *_warnings(catalog)),
         code=5 if broken else 1 if findings.problems else 0,
     )
 
@@ -174,6 +174,14 @@ def _check_objects(
     findings.objects = sum(store.has(digest) for digest in checked)
 
 
+def _warnings(catalog: Catalog) -> tuple[str, ...]:
+    """What the configuration warns of; a malformed one is a problem that is told already."""
+    try:
+        return catalog.config.warnings
+    except Damaged:
+        return ()
+
+
 def _check_announcements(workspace: Workspace, catalog: Catalog, findings: _Findings) -> None:
     """The tags of labels and stages; at another moment than now they are those of now, and say nothing."""
     try:
@@ -200,6 +208,9 @@ def _check_facts(catalog: Catalog, findings: _Findings) -> None:
         numbered: dict[str, str] = {}
         for label, version in labels.items():
             path = layout.label_path(model, label)
+            if label in pointers:
+                detail = f"{label} is a label and a stage of {model}; {model}@{label} means the stage"
+                findings.add("label", detail, version=version, path=path)
             if version not in known:
                 findings.add("label", f"label {label} names a version that is not here", version=version, path=path)
             if semver.read(label) is not None and (other := numbered.setdefault(version, label)) != label:

@@ -170,12 +170,17 @@ class Workspace:
         self.repository.make_home()
         return Writer(self.repository, self.configuration, identity, self.timeout)
 
-    def unread_configuration(self, catalog: Catalog) -> list[str]:
-        """What to say where `config.yaml` has edits that no commit has, since only what is committed counts."""
-        config = self.root / layout.CONFIG
-        if not config.is_file() or not self.repository.differs(layout.CONFIG, catalog.commit):
+    def unread_configuration(self, catalog: Catalog, model: str | None = None) -> list[str]:
+        """What to say where `config.yaml` or a model's card has edits that no commit has, since those do not count."""
+        if self.repository.work_tree is None or self.at is not None:
             return []
-        return [f"{layout.CONFIG} has changes that are not committed, so they do not count yet"]
+        paths = [layout.CONFIG, *([layout.card_path(model)] if model else [])]
+        edited = [path for path in paths if (self.root / path).is_file()]
+        return [
+            f"{path} has changes that are not committed, so they do not count yet"
+            for path in edited
+            if self.repository.differs(path, catalog.commit)
+        ]
 
     def typed(self, path: str) -> Path:
         """The absolute path that a person means, from where they stand.

@@ -73,7 +73,7 @@ def parse_config(data: bytes, name: str) -> Config:
     faults.check()  # nothing else can be said about a format that is not known
     config = Config(
         branch=fields.may("branch", _branch, None),
-        rules=read_rules(fields, faults),
+        rules=read_rules(fields, faults, warnings),
         remotes=fields.table("remotes", mapping),
         objects=_objects(fields.section("objects"), warnings),
         tags=_tags(fields.section("tags"), warnings),

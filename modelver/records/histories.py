@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from modelver.domain.records import Archive, ArchiveEntry, StageEntry, StagePointer
 from modelver.records import yaml
-from modelver.records.nodes import Fields
+from modelver.records.nodes import Fields, Node, Wrong
 from modelver.records.shape import ordered, parsed
 from modelver.records.values import (
     model_name,
@@ -20,6 +20,9 @@ from modelver.records.values import (
     truth,
     version_name,
 )
+
+_MOST_CHANGES = 999_999_999
+"""As many as the name of a promotion's tag is read with."""
 
 _STAGE_OPS = ("promote", "rollback", "demote")
 _ARCHIVE_OPS = {"archive": "archived", "restore": "restored"}
@@ -62,7 +65,7 @@ def _stage(fields: Fields) -> StagePointer:
         model=fields.need("model", model_name),
         stage=fields.need("stage", stage_name),
         version=fields.need("version", optional(version_name)),
-        number=fields.need("number", positive),
+        number=fields.need("number", _change_number),
         history=fields.each("history", _stage_entry),
         more=fields.rest(),
     )
@@ -79,9 +82,16 @@ def _stage(fields: Fields) -> StagePointer:
     return pointer
 
 
+def _change_number(node: Node) -> int:
+    """The number of a change, counted from 1."""
+    if positive(node) > _MOST_CHANGES:
+        raise Wrong(f"the number of a change, at most {_MOST_CHANGES}")
+    return positive(node)
+
+
 def _stage_entry(fields: Fields) -> StageEntry:
     return StageEntry(
-        number=fields.need("number", positive),
+        number=fields.need("number", _change_number),
         op=fields.need("op", one_of(*_STAGE_OPS)),
         version=fields.need("version", optional(version_name)),
         at=fields.need("at", moment),

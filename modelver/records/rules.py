@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from modelver.domain import names
+from modelver.domain.lifecycle import rule_of
 from modelver.domain.metrics import Goal
 from modelver.domain.records import Values
 from modelver.domain.text import nearest, quoted
@@ -19,7 +20,7 @@ THRESHOLD = 0.05
 
 _STAGE_KEYS = ("from", "require", "must_not_regress")
 _GOAL_KEYS = ("goal", "target", "unit")
-_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]+)?) ?%")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +40,15 @@ class Rules:
         )
 
 
-def read_rules(fields: Fields, faults: Faults) -> Rules:
-    """The sections `stages`, `metrics` and `comparison` of a file."""
+def read_rules(fields: Fields, faults: Faults, warnings: Faults) -> Rules:
+    """The sections `stages`, `metrics` and `comparison` of a file; unknown keys of the last are warnings."""
     comparison = fields.section("comparison")
     rules = Rules(
         stages=_stages(fields, faults),
         metrics=fields.table("metrics", _goal),
         threshold=comparison.may("threshold", _share, None),
     )
-    comparison.rest()  # `primary` and `importance` are for comparisons that use samples
+    note_unknown(comparison, ("primary", "importance"), warnings)  # these two are for comparisons that use samples
     return rules
 
 
@@ -56,7 +57,7 @@ def parse_card(data: bytes, name: str) -> Rules:
     faults = Faults()
     fields = Fields(yaml.read(data, name=name), faults)
     fields.may("format", format_number, 1)
-    rules = read_rules(fields, faults)
+    rules = read_rules(fields, faults, warnings=Faults())
     faults.check()
     return rules
 
@@ -85,8 +86,12 @@ def _stages(fields: Fields, faults: Faults) -> Mapping[str, Values] | None:
         rules = Fields(node, faults)
         note_unknown(rules, _STAGE_KEYS, faults)
         before = rules.may("from", stage_name, None)
+        if before == name:
+            faults.add(node, f"{name} cannot come after itself", "from")
         found[name] = {**({"from": before} if before else {}), **rules.rest()}
-    return found
+    # Who is named as the stage before another is one, without a line of its own.
+    named = [str(rules["from"]) for rules in found.values() if "from" in rules]
+    return found | {name: {} for name in named if rule_of(name, found) is None}
 
 
 def _goal(node: Node) -> Goal:
@@ -114,12 +119,13 @@ def _direction(word: str) -> Goal:
 
 
 def _share(node: Node) -> float:
-    """A share from 0 to 10, as a number or in per cent."""
+    """A share, as a number from 0 to 1 or in per cent."""
     match = _PERCENT.fullmatch(node.value) if isinstance(node.value, str) else None
-    share = float(match[1]) / 100 if match else finite(node)
-    if not 0 <= share <= 10:
+    if match is not None:
+        return float(match[1]) / 100
+    if isinstance(node.value, str) or not 0 <= finite(node) <= 1:
         raise Wrong("a share like 5% or 0.05")
-    return share
+    return finite(node)
 
 
 def _node(node: Node) -> Node:

@@ -211,7 +211,7 @@ def test_goals_and_the_threshold_are_those_of_the_model(fraud: World) -> None:
 # ---- exit codes ----------------------------------------------------------------------------------------------
 
 REFUSED = [
-    (("tag", "fraud"), 2, "tag takes a label, or --bump", "modelver tag REF 1.2.0\nmodelver tag REF --bump minor"),
+    (("tag", "fraud"), 2, "tag takes a label or --bump", "modelver tag REF 1.2.0\nmodelver tag REF --bump minor"),
     (("tag", "fraud", "2.0.0", "--bump", "minor"), 2, "or --bump", "modelver tag REF 1.2.0"),
     (("tag", "fraud", "--bump", "huge"), 2, "'huge' is not one of", ""),
     (("tag", "fraud", "latest"), 2, "'latest'", "use"),
@@ -245,7 +245,7 @@ REFUSED = [
     (("rollback", "fraud", "--to", "churn"), 2, "is a version of churn, not of fraud", ""),
     (("rollback", "fraud"), 4, "fraud@production has no former holder", "modelver log fraud"),
     (("rollback", "fraud", "prodction"), 3, "no version of fraud ever held prodction", "did you mean production?"),
-    (("rollback", "churn"), 3, "no stage of churn is held", "modelver rollback churn STAGE"),
+    (("rollback", "churn"), 3, "no stage of churn is held", "modelver promote churn STAGE"),
     (("rollback", "nobody"), 3, "there is no model nobody", "modelver list"),
     (("demote", "fraud"), 2, "Missing argument", ""),
     (("demote", "fraud", "canary"), 3, "no version of fraud ever held canary", "modelver promote fraud canary"),
@@ -440,7 +440,7 @@ def test_a_label_that_is_taken_back_is_gone(fraud: World) -> None:
     for label in ("1.0.0", "nightly"):
         fraud.cli("tag", third, label)
     done = fraud.cli("tag", "--delete", "fraud@v1.0.0")
-    assert "git push REMOTE :refs/tags/fraud@v1.0.0" in done.err
+    assert "git push REMOTE ':refs/tags/fraud@v1.0.0'" in done.err
     assert fraud.git("ls-files", ".modelver/models/fraud/tags").split() == [LABEL.format("nightly")]
     assert not (fraud / LABEL.format("1.0.0")).exists()
     assert "fraud@v1.0.0" not in fraud.git("tag").split()

@@ -41,7 +41,7 @@ def test_the_example_of_the_format():
     assert (found.tags.versions, found.tags.labels, found.tags.promotions) == ("ref", "off", "tag")
     assert (found.commit.hooks, found.commit.trailer) == (True, "[skip ci]")
     assert found.rules.stages is not None
-    assert list(found.rules.stages) == ["production", "production-*"]
+    assert list(found.rules.stages) == ["production", "production-*", "staging"]
     assert found.rules.stages["production"]["must_not_regress"] == {"latency_ms": "10%"}
     assert found.rules.metrics["temperature"] == Goal(direction="target", target=0.7)
 

@@ -101,23 +101,40 @@ def check_histories(catalog: Catalog, branch: RegistryBranch) -> Iterator[Proble
     if start is None:
         return
     repository = catalog.repository
-    ever: dict[str, set[str]] = {}
-    for _, changed in repository.history(start, layout.MODELS):
+    ever: dict[str, dict[str, str | None]] = {}
+    for commit, changed in repository.history(start, layout.MODELS):
         for path, oid in changed:
             if oid.strip("0") and isinstance(layout.parse_path(path), layout.StageFile):
-                ever.setdefault(path, set()).add(oid)
-    for path, oids in sorted(ever.items()):
+                ever.setdefault(path, {}).setdefault(oid, commit)  # the newest first
+    for path, commits in sorted(ever.items()):
         now = catalog.tree.at(path)
-        former = sorted(oids - {now.oid if now else ""})
+        former = [oid for oid in commits if now is None or oid != now.oid]
         if now is None:
-            yield Problem(kind="stage", version=None, path=path, detail="the record of the stage was removed")
+            back = _way_back(commits[former[0]], path)
+            yield Problem(kind="stage", version=None, path=path, detail=f"the record of the stage was removed; {back}")
             continue
         blobs = repository.blobs([now, *(Entry(FILE, path, oid) for oid in former)], limit=RECORD_LIMIT)
         current, *older = [data or b"" for data in blobs]
-        for data in older:
-            if (lost := _lost(current, data, path)) is not None:
-                yield _dropped(lost, path)
+        for oid, data in zip(former, older, strict=True):
+            lost = _lost(current, data, path)
+            if lost is not None and not _is_of_another(catalog, lost):
+                yield _dropped(lost, path, commits[oid])
                 break
+
+
+def _is_of_another(catalog: Catalog, pointer: StagePointer) -> bool:
+    """Whether the number of a pointer's newest change was announced for another change: this one never was."""
+    wanted = of_stage(catalog.config, pointer, pointer.history[0])
+    if not wanted:
+        return False
+    target = catalog.repository.commit(wanted[-1].ref)
+    return target is not None and target != catalog.tag_commit(wanted[-1].version)
+
+
+def _way_back(commit: str | None, path: str) -> str:
+    if commit is None:
+        return "bring it back as it was"
+    return f"git checkout {commit[:12]} -- {path} and a commit bring it back"
 
 
 def _lost(now: bytes, former: bytes, path: str) -> StagePointer | None:
@@ -138,11 +155,11 @@ def _lost(now: bytes, former: bytes, path: str) -> StagePointer | None:
     return None if lifecycle.extends(current, pointer) else pointer
 
 
-def _dropped(pointer: StagePointer, path: str) -> Problem:
+def _dropped(pointer: StagePointer, path: str, commit: str | None) -> Problem:
     newest = pointer.history[0]
     detail = (
         f"the history of stage {pointer.stage} does not go on from its change {newest.number} "
         f"({newest.op} of {newest.version or 'nobody'}), as after a `git revert` or a merge that took an old side; "
-        "bring the record back as it was, then modelver rollback takes the stage back for everybody"
+        f"{_way_back(commit, path)}, then modelver rollback takes the stage back for everybody"
     )
     return Problem(kind="stage", version=newest.version, path=path, detail=detail)
