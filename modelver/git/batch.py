@@ -114,7 +114,7 @@ class Batch:
 
     def _ask_and_read(self, verb: str, names: Sequence[str]) -> list[tuple[Header | None, bytes]]:
         if self._process is None:
-            self._process = self._git.start("cat-file", "--batch-command")
+            self._process = self._git.start("cat-file", "--batch-command", apart=True)
         process = self._process
         assert process.stdin is not None
         try:

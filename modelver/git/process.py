@@ -107,9 +107,17 @@ class Git:
         return answer
 
     def start(
-        self, *words: str | bytes, variables: Mapping[str, str] | None = None, err: int = subprocess.DEVNULL
+        self,
+        *words: str | bytes,
+        variables: Mapping[str, str] | None = None,
+        err: int = subprocess.DEVNULL,
+        apart: bool = False,
     ) -> subprocess.Popen[bytes]:
-        """Start a Git process with pipes on its input and output."""
+        """Start a Git process with pipes on its input and output.
+
+        One that is `apart` gets no signal of the terminal's, so that it still answers while an interrupted write
+        is undone; it ends when its input does.
+        """
         settings = {**_NO_HOOKS, **self.settings, **_SETTINGS}
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         try:
@@ -121,6 +129,7 @@ class Git:
                 stdout=subprocess.PIPE,
                 stderr=err,
                 pass_fds=self.descriptors,
+                process_group=0 if apart and os.name == "posix" else None,
             )
         except FileNotFoundError as error:
             if not self.directory.is_dir():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -286,3 +288,20 @@ def test_adding_again_heals_a_damaged_object(fraud: World) -> None:
     fraud.cli("add", "model.bin", "-n", "fraud", "--metric", "x=1")
     assert fraud.cli("cat", "fraud").out == "fraud 3"
     fraud.cli("verify")
+
+
+def test_ctrl_c_while_another_holds_the_index(fraud: World) -> None:
+    """W5: the terminal interrupts Git's processes too; what was begun is undone all the same, exit 130."""
+    lock = fraud / ".git/index.lock"
+    lock.touch()
+    words = [*program(), "promote", "fraud", "production"]
+    quiet = subprocess.DEVNULL
+    running = subprocess.Popen(words, cwd=fraud.top, env=environment(None), stdout=quiet, stderr=quiet, process_group=0)
+    while not (fraud.home / "journal").exists():
+        assert running.poll() is None
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGINT)
+    assert running.wait() == 130
+    lock.unlink()
+    fraud.assert_sound()
+    assert fraud.json("promote", "fraud", "production")["number"] == 1
