@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from modelver.catalog import Catalog
 from modelver.domain import names
@@ -105,23 +106,23 @@ def commit_of(catalog: Catalog, found: Resolved) -> str | None:
 
 def status(workspace: Workspace) -> Status:
     """How each artifact's path in the work tree stands to the versions that were registered there."""
-    catalog = workspace.catalog
+    root, catalog = workspace.root, workspace.catalog
     by_path: dict[str, list[Version]] = {}
     only_here = 0
     for record in catalog.sound_versions():
         by_path.setdefault(record.artifact.path, []).append(record)
         only_here += workspace.store.has(record.artifact.digest)
-    states = tuple(_artifact_state(workspace, path, records) for path, records in sorted(by_path.items()))
+    states = tuple(_artifact_state(workspace, root, path, records) for path, records in sorted(by_path.items()))
     total = sum(len(catalog.versions(model)) for model in catalog.models())
     malformed = total - sum(map(len, by_path.values()))
     remarks = [f"malformed records: {malformed}; modelver verify names them"] if malformed else []
     return Status(artifacts=states, only_here=only_here, remarks=(*remarks, *_remarks(workspace, catalog)))
 
 
-def _artifact_state(workspace: Workspace, path: str, records: list[Version]) -> ArtifactState:
+def _artifact_state(workspace: Workspace, root: Path, path: str, records: list[Version]) -> ArtifactState:
     newest = max(records, key=lambda record: record.version)
     try:
-        digest = workspace.store.digest_of(workspace.root / path, cache=workspace.stat_cache, name=path)
+        digest = workspace.store.digest_of(root / path, cache=workspace.stat_cache, name=path)
     except NotFound:
         return ArtifactState(path=path, model=newest.model, version=newest.version, state="missing")
     except ModelverError:
