@@ -54,10 +54,11 @@ _TOUR = (
         "modelver diff iris",
     ),
     (
-        "Production gets it, gives it back, and gets it again.",
+        "Production gets it, gives it back, and gets it again; the first one is retired.",
         'modelver promote iris@1.1.0 production -m "more accurate"',
         'modelver rollback iris -m "strange answers since this morning"',
         'modelver promote iris@1.1.0 production -m "the answers were right"',
+        'modelver archive iris@1.0.0 -m "nobody needs it any more"',
         "modelver list iris",
         "modelver show iris@production",
     ),

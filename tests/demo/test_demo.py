@@ -85,6 +85,7 @@ def test_every_command_is_printed_before_its_output(told):
         f"iris production: {first}, before: {second}",
         "$ modelver promote iris@1.1.0 production",
         f"iris production: {second}, before: {first}",
+        "$ modelver archive iris@1.0.0",
         "$ modelver list iris",
         "accuracy=0.96",
         "$ modelver show iris@production",
@@ -125,6 +126,7 @@ def test_git_has_a_commit_for_each_step_and_a_tag_for_each_announcement(told):
         f"modelver: promote iris {second} to production",
         f"modelver: rollback iris {first} on production",
         f"modelver: promote iris {second} to production",
+        f"modelver: archive iris {first}",
     ]
     tags = dict(line.split() for line in git(document, "tag", "--format=%(refname:short) %(*objectname)").splitlines())
     at = {version: git(document, "rev-parse", f"{version}^{{commit}}").strip() for version in (first, second)}
@@ -141,7 +143,7 @@ def test_the_registry_knows_labels_stages_and_what_happened(told):
     assert (oldest["version"], oldest["labels"], oldest["stages"]) == (first, ["1.0.0"], [])
     assert modelver(document, "show", "iris@production~1")["version"] == first
     events = modelver(document, "log")["events"]
-    assert sorted(each["op"] for each in events) == ["add"] * 2 + ["promote"] * 3 + ["rollback"] + ["tag"] * 2
+    assert sorted(each["op"] for each in events) == ["add"] * 2 + ["archive"] + ["promote"] * 3 + ["rollback"] + ["tag"] * 2
     moves = [(each["op"], each["version"]) for each in events[::-1] if each["stage"]]
     assert moves == [("promote", first), ("promote", second), ("rollback", first), ("promote", second)]
     assert modelver(document, "diff", "iris@1.0.0", "iris@1.1.0")["recommendation"] == "RECOMMEND_B"
