@@ -23,7 +23,7 @@ HOME = "/home/ada"
 _PARTS = re.compile(r"<!-- setup\n(.*?)-->|^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # What is another at every run: ids, digests and commits, moments.
 _CHANGING = (
-    (re.compile(r"v[0-9]{14}_[0-9a-f]{8}"), "ID"),
+    (re.compile(r"v?[0-9]{14}_[0-9a-f]{8}"), "ID"),
     (re.compile(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{62}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{12}(?=…)"), "DIGEST"),
     (re.compile(r"\b(?=[a-f]*[0-9])[0-9a-f]{7,10}\b"), "COMMIT"),
     (re.compile(r"(?<=objects/)[0-9a-f]{2}(?=/)"), "XX"),

@@ -37,7 +37,7 @@ SESSION = (
 _SETUP = """<!-- setup
 git init -q iris && cd iris
 cp {demo}/train.py {demo}/iris.csv .
-printf 'metrics.json\\nparams.json\\n' >.gitignore
+printf 'metrics.json\\nparams.json\\npredictions.csv\\n' >.gitignore
 git add . && git commit -q -m "train a classifier of iris flowers" && modelver init -q
 -->
 """

@@ -25,7 +25,8 @@ class ModelverError(Exception):
 
     `message` is one line without a final full stop; `hints` are whole lines, each the next command to
     type or the next thing to look at. `excerpt` is the user's own text and `mark` the half-open range
-    of it that is wrong, where an error points at a word.
+    of it that is wrong, where an error points at a word. `details` are the rows of a table, where there are several
+    things to say.
     """
 
     code = 70
@@ -43,6 +44,7 @@ class ModelverError(Exception):
         self.hints: list[str] = [hint] if isinstance(hint, str) else list(hint or [])
         self.excerpt = excerpt
         self.mark = mark
+        self.details: list[dict[str, object]] = []
 
 
 class CheckFailed(ModelverError):

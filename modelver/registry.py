@@ -20,16 +20,17 @@ from modelver.operations.workspace import Workspace
 
 if TYPE_CHECKING:
     from modelver.domain.semver import Part
+    from modelver.operations.compared import Difference, Leaderboard, Trend
     from modelver.operations.inputs import Code, Data, Parent
     from modelver.operations.results import (
         Added,
         Archived,
         CheckedOut,
-        Difference,
         Initialised,
         Labelled,
         Log,
         ModelList,
+        Noted,
         Shown,
         Staged,
         Status,
@@ -124,6 +125,7 @@ class Registry:
         metrics_files: Sequence[str] = (),
         params: Mapping[str, Value] | None = None,
         params_files: Sequence[str] = (),
+        predictions: str | os.PathLike[str] | None = None,
         inputs: Sequence[Data | Code | Parent] = (),
         meta: Mapping[str, Value] | None = None,
         label: str | None = None,
@@ -136,8 +138,9 @@ class Registry:
     ) -> Added:
         """Register the file or directory at `path` as a new version, in one commit.
 
-        `model` is by default the one that has this path already, else the file's own name. `label` or `bump`
-        label it and `stage` promotes it, in the same commit. `time` sets the second of the version's id by hand.
+        `model` is by default the one that has this path already, else the file's own name. `predictions` is a file of
+        what it predicted, sample by sample. `label` or `bump` label it and `stage` promotes it, in the same commit.
+        `time` sets the second of the version's id by hand.
         """
         from modelver.operations.add import Request, add
 
@@ -148,6 +151,7 @@ class Registry:
             metrics_files=metrics_files,
             params=params or {},
             params_files=params_files,
+            predictions=None if predictions is None else os.fsdecode(predictions),
             inputs=inputs,
             meta=meta or {},
             label=label,
@@ -175,11 +179,28 @@ class Registry:
         return untag(self._workspace(), str(ref))
 
     @_our_errors
-    def promote(self, ref: object, stage: str, *, message: str = "") -> Staged:
-        """Give a stage to a version."""
+    def promote(
+        self,
+        ref: object,
+        stage: str,
+        *,
+        message: str = "",
+        if_better: bool = False,
+        metric: str | None = None,
+        min_delta: float | None = None,
+        require: Sequence[str] = (),
+    ) -> Staged:
+        """Give a stage to a version that passes the gates.
+
+        With `if_better` it has to be recommended over the holder, or with `metric` to be better in that by more than
+        `min_delta`. `require` are expressions like "auc >= 0.9 and latency_ms < 20". Raises `CheckFailed` where a
+        gate is not met and `CannotTell` where nobody can say.
+        """
+        from modelver.operations.gates import Asked
         from modelver.operations.stages import promote
 
-        return promote(self._workspace(), str(ref), stage, message=message)
+        asked = Asked.of(if_better=if_better, metric=metric, min_delta=min_delta, require=require)
+        return promote(self._workspace(), str(ref), stage, message=message, asked=asked)
 
     @_our_errors
     def rollback(self, model: str, stage: str | None = None, *, to: object | None = None, message: str = "") -> Staged:
@@ -210,11 +231,59 @@ class Registry:
         return log(self._workspace(), None if ref is None else str(ref), limit=limit)
 
     @_our_errors
-    def diff(self, a: object, b: object | None = None) -> Difference:
-        """How version `b` differs from `a`; of one version alone, how it differs from production or the one before."""
-        from modelver.operations.compare import diff
+    def note(
+        self,
+        ref: object,
+        *,
+        kind: str | None = None,
+        metrics: Mapping[str, Value] | None = None,
+        metrics_files: Sequence[str] = (),
+        data: Sequence[Data] = (),
+        predictions: str | os.PathLike[str] | None = None,
+        meta: Mapping[str, Value] | None = None,
+        message: str = "",
+    ) -> Noted:
+        """Add what became known of a version later; `kind` is evaluation, approval, scan, comment, yank or any word.
 
-        return diff(self._workspace(), str(a), str(b)) if b is not None else diff(self._workspace(), None, str(a))
+        A metric that the version's record holds is overridden only by a note that names its own `data`.
+        """
+        from modelver.operations.note import NoteRequest, note
+
+        request = NoteRequest(
+            kind=kind,
+            metrics=metrics or {},
+            metrics_files=metrics_files,
+            data=data,
+            predictions=None if predictions is None else os.fsdecode(predictions),
+            meta=meta or {},
+            message=message,
+        )
+        return note(self._workspace(), str(ref), request)
+
+    @_our_errors
+    def diff(self, a: object, b: object | None = None, *, samples: bool = True) -> Difference:
+        """How version `b` differs from `a`; of one version alone, how it differs from production or the one before.
+
+        Each may also be the path of a file, as `./model.safetensors`. Without `samples`, predictions are left out.
+        """
+        from modelver.operations.diff import diff
+
+        old, new = (None, str(a)) if b is None else (str(a), str(b))
+        return diff(self._workspace(), old, new, samples=samples)
+
+    @_our_errors
+    def compare(self, refs: Sequence[object], *, metric: str | None = None) -> Leaderboard:
+        """Several versions, the best in one metric first."""
+        from modelver.operations.compare import compare
+
+        return compare(self._workspace(), [str(ref) for ref in refs], metric=metric)
+
+    @_our_errors
+    def trend(self, model: str, metric: str, *, limit: int | None = None) -> Trend:
+        """One metric over the versions of a model, oldest first: `modelver log MODEL --metric NAME`."""
+        from modelver.operations.compare import trend
+
+        return trend(self._workspace(), model, metric, limit=limit)
 
     @_our_errors
     def models(self, *, limit: int | None = None) -> ModelList:

@@ -18,7 +18,7 @@ _MANY = 50
 """From this number of records on, looking them up in the cache is faster than parsing them."""
 
 Record = TypeVar("Record", Version, Label, StagePointer, Archive, Note)
-Cached = TypeVar("Cached", Version, Label, Archive)
+Cached = TypeVar("Cached", Version, Label, Archive, Note)
 
 
 def parsed(

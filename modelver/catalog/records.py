@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TypeVar, cast
 
 from modelver.catalog.reading import cached, contents, parsed
 from modelver.catalog.tree import RecordTree
 from modelver.domain import names
+from modelver.domain.evidence import YANK, Evidence, gather, yank_of
 from modelver.domain.records import Archive, Label, Note, StagePointer, Version
 from modelver.domain.references import parse
 from modelver.domain.resolution import Resolved, resolve
@@ -79,7 +82,7 @@ class Catalog:
     def _retired(self, model: str) -> set[str]:
         held = {pointer.version for pointer in self.pointers(model).values()}
         archived = {record.version for record in self.archives(model) if record.state == "archived"}
-        yanked = {note.version for note in self.notes(model) if note.kind == "yank"}
+        yanked = {note.version for note in self.notes(model) if note.kind == YANK}
         return (archived - held) | yanked
 
     def archived(self, model: str) -> Collection[str]:
@@ -160,10 +163,32 @@ class Catalog:
         """The archive record of one version."""
         return next((record for record in self.archives(model) if record.version == version), None)
 
-    def notes(self, model: str) -> list[Note]:
-        """All notes on a model's versions."""
-        found = list(self.tree.notes(model))
-        return parsed(self.repository, [entry for _, entry in found], [path for path, _ in found], schema.parse_note)
+    def notes(self, model: str, version: str | None = None) -> list[Note]:
+        """All notes on a model's versions, or on one of them."""
+
+        def read() -> list[Note]:
+            found = dict(self.tree.notes(model, version))
+            notes = cached(self.repository, list(found.values()), list(found), schema.parse_note, Note)
+            return [replace(note, name=PurePosixPath(path).stem) for note, path in zip(notes, found, strict=True)]
+
+        if version is not None and ("notes", model) in self._memory:
+            return [note for note in self.notes(model) if note.version == version]
+        return self._kept("notes", model if version is None else f"{model}@{version}", read)
+
+    def evidence(self, record: Version) -> Evidence:
+        """A version's record with the notes on it that are here."""
+        return gather(record, self.notes(record.model, record.version))
+
+    def evidences(self, model: str, versions: Sequence[str]) -> list[Evidence]:
+        """What is known of some versions of a model, which are here."""
+        notes: dict[str, list[Note]] = {}
+        for note in self.notes(model):
+            notes.setdefault(note.version, []).append(note)
+        return [gather(record, notes.get(record.version, ())) for record in self.records(model, versions)]
+
+    def yank(self, found: Resolved) -> Note | None:
+        """The note that withdraws a version, None where none does."""
+        return yank_of(self.notes(found.model, found.version))
 
     def label_records(self, model: str) -> list[Label]:
         """The records of a model's labels, by label."""

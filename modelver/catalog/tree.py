@@ -69,14 +69,23 @@ class RecordTree:
         stems = {name.removesuffix(".yaml"): entry for name, entry in entries.items() if name.endswith(".yaml")}
         return {stem: entry for stem, entry in sorted(stems.items()) if valid(stem)}
 
-    def notes(self, model: str) -> Iterator[tuple[str, Entry]]:
-        """Path and entry of each note on a model's versions."""
-        for day in self._days(model, "notes"):
-            for version, folder in self._children(day).items():
-                for name, entry in self._children(folder).items():
-                    path = layout.note_path(model, version, name.removesuffix(".yaml"))
-                    if layout.parse_path(path) is not None:
-                        yield path, entry
+    def notes(self, model: str, version: str | None = None) -> Iterator[tuple[str, Entry]]:
+        """Path and entry of each note on a model's versions, or on one of them."""
+        if "notes" not in self.models.get(model, {}):
+            return
+        folders = self._noted(model) if version is None else {version: self.at(layout.note_directory(model, version))}
+        there = {name: folder for name, folder in folders.items() if folder is not None and folder.is_directory}
+        trees = self.repository.trees([folder.oid for folder in there.values()])
+        for name, tree in zip(there, trees, strict=True):
+            for entry in tree:
+                path = layout.note_path(model, name, entry.name.removesuffix(".yaml"))
+                if entry.name.endswith(".yaml") and layout.parse_path(path) is not None:
+                    yield path, entry
+
+    def _noted(self, model: str) -> dict[str, Entry | None]:
+        """The folders of notes by version."""
+        days = self.repository.trees([day.oid for day in self._days(model, "notes")])
+        return {entry.name: entry for day in days for entry in day}
 
     def _days(self, model: str, kind: str) -> list[Entry]:
         folder = self.models.get(model, {}).get(kind)

@@ -1,13 +1,15 @@
-"""Commands that look: list, show, log, diff, status, verify."""
+"""Commands that look: list, show, log, status, verify."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from modelver.cli.render import present
+from modelver.cli.render import present, present_as
 from modelver.cli.shared import registry
+from modelver.errors import UsageError
 
 _REF = "A version: MODEL, MODEL@LABEL, MODEL@STAGE, MODEL~N, an id or its beginning."
 
@@ -43,41 +45,46 @@ def show(context: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF
     present(context, registry(context).show(ref))
 
 
+class TrendFormat(StrEnum):
+    """How one metric over the versions is shown."""
+
+    text = "text"
+    json = "json"
+    csv = "csv"
+    svg = "svg"
+
+
 def log(
     context: typer.Context,
     ref: Annotated[str | None, typer.Argument(metavar="[MODEL|REF]", help="Only this model, or this version.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N events.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="Show this metric over the versions of MODEL instead.")
+    ] = None,
+    format: Annotated[TrendFormat, typer.Option(help="Of --metric: how it is shown.")] = TrendFormat.text,
 ) -> None:
     """Show what happened, newest first: who added, labelled, promoted and archived what, and why.
 
-    It is told from the records, so it is whole in a shallow clone and after a squash merge, too.
+    It is told from the records, so it is whole in a shallow clone and after a squash merge, too. With --metric, one
+    metric of a model over all its versions, oldest first.
 
     \b
     Examples:
       modelver log
       modelver log fraud --limit 10
       modelver log fraud@1.2.0 --json
+      modelver log fraud --metric auc
+      modelver log fraud --metric auc --format svg > auc.svg
     """
-    present(context, registry(context).log(ref, limit=limit))
-
-
-def diff(
-    context: typer.Context,
-    a: Annotated[str, typer.Argument(metavar="[A]", help="The version to compare with.")],
-    b: Annotated[str | None, typer.Argument(metavar="B", help="The version that is looked at.")] = None,
-) -> None:
-    """Compare two versions: metrics, parameters, artifact, and which of the two the numbers speak for.
-
-    With one version, it is compared with the one in production, else with the version before it. Whether more
-    is better is configured (metrics:) or told by a word of the metric's name; of others nothing is said.
-
-    \b
-    Examples:
-      modelver diff fraud@production fraud
-      modelver diff fraud
-      modelver diff fraud@1.0.0 fraud@1.1.0 --json
-    """
-    present(context, registry(context).diff(a, b))
+    here = registry(context)
+    if metric is None:
+        if format is not TrendFormat.text:
+            raise UsageError(f"--format {format.value} shows a metric", hint="modelver log MODEL --metric NAME")
+        present(context, here.log(ref, limit=limit))
+        return
+    if ref is None:
+        raise UsageError("--metric takes a model", hint=f"modelver log MODEL --metric {metric}")
+    present_as(context, here.trend(ref, metric, limit=limit), format)
 
 
 def status(context: typer.Context) -> None:

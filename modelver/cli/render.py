@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,22 @@ def present(context: typer.Context, result: Any) -> None:
     """Show a result as the shared options ask for it."""
     chosen = choices(context)
     _show(result, chosen)
+    show_remarks(context)
+
+
+def present_as(context: typer.Context, result: Any, format: str) -> None:
+    """Show a result as `--format` asks for it; `--json` is the same as its format json."""
+    chosen = choices(context)
+    chosen.json = chosen.json or format == "json"
+    if chosen.json or format == "text":
+        present(context, result)
+        return
+    from modelver.cli.documents import DOCUMENTS
+
+    # Documents are for files and other programs, which want UTF-8 and no carriage returns.
+    sys.stdout.buffer.write(DOCUMENTS[type(result), str(format)](result).encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
+    _show_own_remarks(result, chosen)
     show_remarks(context)
 
 
@@ -54,13 +70,25 @@ def _show(result: Any, chosen: Choices) -> None:
         else:  # byte for byte, since a program opens it
             sys.stdout.buffer.write(os.fsencode(result) + b"\n")
         return
+    _shower(type(result))(result, chosen)
+    sys.stdout.flush()  # so that notes come after what they belong to, also in one pipe
+    _show_own_remarks(result, chosen)
+
+
+def _shower(kind: type) -> Callable[[Any, Choices], None]:
+    """What shows a kind of result; what comparisons need is loaded for them alone."""
+    if kind.__module__ == "modelver.operations.compared":
+        from modelver.cli import shown_compared
+
+        return shown_compared.SHOWN[kind]
     from modelver.cli.shown import SHOWN
 
-    SHOWN[type(result)](result, chosen)
-    sys.stdout.flush()  # so that notes come after what they belong to, also in one pipe
-    if not chosen.quiet:
-        for remark in getattr(result, "remarks", ()):
-            print(f"note: {printable(remark)}", file=sys.stderr)
+    return SHOWN[kind]
+
+
+def _show_own_remarks(result: Any, chosen: Choices) -> None:
+    for remark in getattr(result, "remarks", ()) if not chosen.quiet else ():
+        print(f"note: {printable(remark)}", file=sys.stderr)
 
 
 def as_text(document: Any) -> str:
@@ -75,6 +103,8 @@ def show_error(error: ModelverError, *, with_json: bool) -> None:
         facts: dict[str, Any] = {"code": error.code, "message": error.message, "hint": "\n".join(error.hints)}
         if error.excerpt is not None and error.mark is not None:
             facts |= {"text": error.excerpt, "mark": list(error.mark)}
+        if error.details:
+            facts["details"] = error.details
         print(as_text({"error": facts}), file=sys.stderr)
         return
     print(f"error: {printable(error.message)}", file=sys.stderr)
@@ -83,8 +113,20 @@ def show_error(error: ModelverError, *, with_json: bool) -> None:
         before, marked = printable(error.excerpt[:start]), printable(error.excerpt[start:end])
         print(f"  {printable(error.excerpt)}", file=sys.stderr)
         print(f"  {' ' * len(before)}{'^' * max(1, len(marked))}", file=sys.stderr)
+    _show_details(error.details)
     for hint in error.hints:
         print(f"hint: {printable(hint)}", file=sys.stderr)
+
+
+def _show_details(rows: Sequence[Mapping[str, object]]) -> None:
+    """The rows of an error, as a table whose last column may be long."""
+    words = {None: "cannot tell", True: "yes", False: "no"}
+    cells = [
+        [printable(words[each] if isinstance(each, bool | None) else str(each)) for each in row.values()]
+        for row in rows
+    ]
+    for line in _lines(list(rows[0]), cells) if rows else ():
+        print(f"  {line}", file=sys.stderr)
 
 
 def show_trace(error: BaseException) -> None:
@@ -94,6 +136,9 @@ def show_trace(error: BaseException) -> None:
     for line in "".join(traceback.format_exception(error)).split("\n"):
         print(printable(line), file=sys.stderr)
 
+
+_STYLES = {"▲": "green", "▼": "red"}
+"""The colours of what begins with a sign that says the same without them."""
 
 _ID = re.compile(r"v[0-9]{14}_[0-9a-f]{8}")
 _NAME = 24
@@ -106,12 +151,12 @@ def table(chosen: Choices, head: Sequence[str], rows: Sequence[Sequence[str]]) -
     """
     cells = [[printable(text) for text in row] for row in rows]
     if not sys.stdout.isatty():
-        _aligned(head, cells)
+        for line in _lines(head, cells):
+            print(line)
         return
-    room = _room()
-    if _width(head, cells) > room:
+    if _width(head, cells) > room():
         cells = [[text if _ID.search(text) else middle(text, _NAME) for text in row] for row in cells]
-    if _width(head, cells) > room:
+    if _width(head, cells) > room():
         _blocks(head, cells)
         return
     from rich.console import Console
@@ -122,30 +167,42 @@ def table(chosen: Choices, head: Sequence[str], rows: Sequence[Sequence[str]]) -
     for name in head:
         grid.add_column(name, no_wrap=True)
     for row in cells:
-        grid.add_row(*map(Text, row))
+        grid.add_row(*(Text(text, style=_STYLES.get(text[:1], "")) for text in row))
     Console(no_color=chosen.no_color or None, highlight=False).print(grid)
 
 
 def headline(sign: str, name: str, id: str, *more: str) -> None:
     """A line with a sign, a name, an id and more; where the terminal has no room for it, in parts below each other."""
     line = "  ".join(filter(None, (sign, f"{name} {id}", *more)))
-    room = _room()
-    if len(line) <= room:
+    if len(line) <= room():
         print(line)
         return
     indent = " " * (len(sign) + 2)
-    print(f"{sign}  {middle(name, max(_NAME, room - len(indent) - len(id) - 1))} {id}")
+    print(f"{sign}  {middle(name, max(_NAME, room() - len(indent) - len(id) - 1))} {id}")
     _wrapped(indent, "  ".join(filter(None, more)), indent)
 
 
-def _room() -> int:
+def rows(facts: Sequence[tuple[str, str]]) -> None:
+    """Names and what there is to say of them, one below the other; long texts go on below their beginning."""
+    width = max((len(printable(name)) for name, _ in facts), default=0)
+    indent = " " * (width + 2)
+    for name, text in facts:
+        start = f"{printable(name):<{width}}  "
+        if len(start) + len(text) <= room():
+            print(f"{start}{printable(text)}")
+        else:
+            words = (middle(word, max(_NAME, room() - len(indent))) for word in printable(text).split(" "))
+            _wrapped(start, " ".join(words), indent)
+
+
+def room() -> int:
     """The columns that there are; a pipe has no width to keep to."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
 
 
 def _wrapped(start: str, text: str, indent: str) -> None:
     """Text behind `start`, parted between words where the terminal ends; a word is never cut."""
-    lines = textwrap.wrap(text, max(_NAME, _room() - len(indent)), break_long_words=False, break_on_hyphens=False)
+    lines = textwrap.wrap(text, max(_NAME, room() - len(indent)), break_long_words=False, break_on_hyphens=False)
     for number, line in enumerate(lines):
         print(f"{indent if number else start}{line}")
 
@@ -166,10 +223,11 @@ def _width(head: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
     return sum(max(map(len, column)) for column in zip(head, *cells, strict=True)) + 2 * (len(head) - 1)
 
 
-def _aligned(head: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+def _lines(head: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table whose columns are as wide as they have to be."""
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     for row in (head, *cells):
-        print("  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip())
+        yield "  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _blocks(head: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

@@ -7,36 +7,16 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from modelver.cli.render import headline, table
+from modelver.cli.render import table
 from modelver.cli.shared import Choices
-from modelver.domain.text import printable
+from modelver.domain.records import Note
+from modelver.domain.text import printable, size
 from modelver.operations import results
 from modelver.operations.results import moment
 
-if TYPE_CHECKING:
-    from modelver.domain.comparison import MetricChange, ParameterChange
-    from modelver.domain.records import Artifact
-
-
 _FEW = 10
-
-
-def size(count: int) -> str:
-    """A number of bytes as people read it, in powers of 1000.
-
-    >>> size(999), size(90868376)
-    ('999 B', '90.9 MB')
-    """
-    if count < 1000:
-        return f"{count} B"
-    value = float(count)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:.1f} PB"
 
 
 def when(value: datetime) -> str:
@@ -92,7 +72,7 @@ def _versions(result: results.VersionList, chosen: Choices) -> None:
     for line in result.versions:
         standing = ", ".join(line.stages) or line.state
         metrics = "  ".join(f"{name}={_number(value)}" for name, value in line.metrics.items())
-        where = "" if line.merged else " (not merged)"
+        where = ("" if line.merged else " (not merged)") + (" (yanked)" if line.yanked else "")
         rows.append(
             (
                 line.version,
@@ -122,7 +102,7 @@ def _shown(result: results.Shown, chosen: Choices) -> None:
     lines = [
         ("model", record.model),
         ("version", record.version),
-        ("state", ", ".join(result.stages) or result.state),
+        ("state", (", ".join(result.stages) or result.state) + (", yanked" if result.yanked else "")),
         ("labels", ", ".join(result.labels)),
         ("created", f"{moment(record.created_at)} by {record.created_by}"),
         ("commit", result.commit or "none"),
@@ -130,11 +110,12 @@ def _shown(result: results.Shown, chosen: Choices) -> None:
         ("artifact", f"{artifact.path}, {size(artifact.size)}" + _kind(artifact.kind, artifact.files, artifact.format)),
         ("digest", artifact.digest + ("" if result.present else "  (its bytes are not on this machine)")),
     ]
-    lines += [(f"metric {name}", _number(value)) for name, value in record.metrics.items()]
+    lines += [(f"metric {name}", _measured(result, name)) for name in result.metrics]
     lines += [(f"param {name}", _plain(value)) for name, value in record.params.items()]
     lines += [(each.relation, f"{each.id}  {_origin(each.digest, each.commit, each.dirty)}") for each in record.inputs]
     lines += [(f"attachment {name}", f"{each.path}, {size(each.size)}") for name, each in record.attachments.items()]
     lines += [(f"meta {name}", _plain(value)) for name, value in record.meta.items()]
+    lines += [(f"note {note.kind}", _told(note)) for note in result.notes]
     width = max(len(printable(name)) for name, _ in lines)
     for name, value in lines:
         if value:
@@ -142,6 +123,36 @@ def _shown(result: results.Shown, chosen: Choices) -> None:
             print(f"{printable(name):<{width}}  {first}".rstrip())
             for line in rest:
                 print(f"{'':<{width}}  {line}")
+
+
+def _measured(result: results.Shown, name: str) -> str:
+    """A metric's value; where it comes from a note, that one's name."""
+    source = result.sources[name]
+    value = _number(result.metrics[name])
+    if source == "record":
+        return value
+    before = f", instead of {_number(result.record.metrics[name])}" if name in result.record.metrics else ""
+    return f"{value}  (note {source}{before})"
+
+
+def _told(note: Note) -> str:
+    """What a note tells, on what data, who wrote it and when."""
+    numbers = "  ".join(f"{name}={_number(value)}" for name, value in note.metrics.items())
+    data = "".join(f"  on {each.id}" for each in note.inputs)
+    files = "".join(f"  with {each.path}" for each in note.attachments.values())
+    values = "  ".join(f"{name}={_plain(value)}" for name, value in note.meta.items())
+    told = "  ".join(filter(None, (note.message.partition("\n")[0], numbers + data + files, values)))
+    return f"{told}  ({note.created_by.partition(' <')[0]}, {when(note.created_at)}, {note.name})".lstrip()
+
+
+def _noted(result: results.Noted, chosen: Choices) -> None:
+    if chosen.quiet:
+        print(result.note)
+        return
+    done = "" if result.created else "  (it was noted already)"
+    numbers = "".join(f"  {name}={_number(value)}" for name, value in result.metrics.items())
+    print(printable(f"{result.model} {result.version}: {result.kind}{numbers}{done}"))
+    print(f"  note {result.note}")
 
 
 def _kind(kind: str, files: int, format: str | None) -> str:
@@ -223,6 +234,8 @@ def _staged(result: results.Staged, chosen: Choices) -> None:
         return
     before = f", before: {result.previous}" if result.previous else "" if result.created else " already"
     print(f"{where}: {result.version}{before}" + _announced(result.tag, result.pending))
+    for gate in result.gates:
+        print(printable(f"  passed {gate.condition}" + (f": {gate.found}" if chosen.verbose else "")))
 
 
 def _announced(tag: str | None, pending: bool) -> str:
@@ -260,57 +273,8 @@ def _log(result: results.Log, chosen: Choices) -> None:
 
 def _deed(event: results.Event) -> str:
     links = {"promote": "to", "rollback": "on", "demote": "from"}
-    words = [event.op, links.get(event.op, ""), event.label or event.stage or ""]
+    words = [event.op, links.get(event.op, ""), event.label or event.stage or event.kind or ""]
     return " ".join(filter(None, words)) + (" (withdrawn)" if event.withdrawn else "")
-
-
-def _difference(result: results.Difference, chosen: Choices) -> None:
-    found = result.comparison
-    if chosen.quiet:
-        print(found.recommendation)
-        return
-    for side, version in (("A", result.a), ("B", result.b)):
-        headline(side, version.model, version.version, when(version.created_at), _first_line(version.message))
-    if found.metrics:
-        print()
-        table(chosen, ("metric", "A", "B", "change", "B is"), [_metric_row(change) for change in found.metrics])
-    if found.parameters:
-        print()
-        table(chosen, ("parameter", "A", "B", ""), [_parameter_row(change) for change in found.parameters])
-    print()
-    print(f"artifact        {_artifacts(result.a.artifact, result.b.artifact)}")
-    share = "no parameters to compare" if found.similarity is None else f"{found.similarity:.0%} of the parameters"
-    print(f"similarity      {share}")
-    if found.score is not None:
-        print(f"mean gain of B  {found.score:+.1%}  (threshold {found.threshold * 100:.3g}%)")
-    print(f"recommendation  {found.recommendation}")
-
-
-def _metric_row(change: MetricChange) -> tuple[str, ...]:
-    a, b = ("-" if value is None else _number(value) for value in (change.a, change.b))
-    difference = "" if change.diff is None else f"{change.diff:+.6g}"
-    if change.improved is None:
-        same = change.a is not None and change.a == change.b
-        verdict = "the same" if same else "" if change.goal else "unknown goal"
-    else:
-        verdict = "better" if change.improved else "worse"
-    return change.name, a, b, difference, verdict
-
-
-def _parameter_row(change: ParameterChange) -> tuple[str, ...]:
-    a = _plain(change.a) if change.in_a else "-"
-    b = _plain(change.b) if change.in_b else "-"
-    return change.name, a, b, "" if change.same else "differs"
-
-
-def _artifacts(a: Artifact, b: Artifact) -> str:
-    if a.digest == b.digest:
-        return f"identical, {size(a.size)}"
-    return f"{size(a.size)} → {size(b.size)}" + ("" if a.format == b.format else f", {a.format} → {b.format}")
-
-
-def _first_line(text: str) -> str:
-    return printable(text.partition("\n")[0])
 
 
 SHOWN: dict[type, Callable[[Any, Choices], None]] = {
@@ -326,5 +290,5 @@ SHOWN: dict[type, Callable[[Any, Choices], None]] = {
     results.Staged: _staged,
     results.Archived: _archived,
     results.Log: _log,
-    results.Difference: _difference,
+    results.Noted: _noted,
 }

@@ -12,7 +12,7 @@ from modelver.cli.shared import registry
 from modelver.domain.semver import Part
 from modelver.errors import UsageError
 
-_REF = "A version: MODEL, MODEL@LABEL, MODEL@STAGE, MODEL~N, an id or its beginning."
+REF = "A version: MODEL, MODEL@LABEL, MODEL@STAGE, MODEL~N, an id or its beginning."
 
 
 class Bump(StrEnum):
@@ -30,7 +30,7 @@ def part(bump: Bump | None) -> Part | None:
 
 def tag(
     context: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="REF", help=_REF)],
+    ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
     label: Annotated[str | None, typer.Argument(metavar="[LABEL]", help="1.2.0, or any name such as nightly.")] = None,
     bump: Annotated[
         Bump | None, typer.Option(help="Take the version that follows the model's highest SemVer label.")
@@ -64,21 +64,50 @@ def tag(
 
 def promote(
     context: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="REF", help=_REF)],
+    ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
     stage: Annotated[str, typer.Argument(metavar="STAGE", help="The stage that the version gets.")],
     message: Annotated[str, typer.Option("-m", "--message", metavar="WHY", help="Why.")] = "",
+    if_better: Annotated[
+        bool, typer.Option("--if-better", help="Only if it is recommended over the present holder, as diff says.")
+    ] = False,
+    metric: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="Of --if-better: only if this metric is better.")
+    ] = None,
+    min_delta: Annotated[
+        float | None, typer.Option(metavar="D", help="Of --metric: better by more than D, in its own unit.")
+    ] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="EXPR", help="Only if this holds: 'auc >= 0.9 and (latency_ms < 20 or similarity > 0.5)'."
+        ),
+    ] = None,
 ) -> None:
     """Give a stage to a version; who held it so far becomes its former holder.
 
-    The stages that a team has are configured, each perhaps with the one that comes before it (from:); without
-    that section any name is a stage. On the registry's branch this also makes the Git tag MODEL#STAGE#NUMBER.
+    The stages that a team has are configured, each perhaps with the one that comes before it (from:) and with gates
+    for everyone (require:, must_not_regress:); without that section any name is a stage. Where a gate is not met the
+    exit code is 1, where nobody can tell 9, and nothing is changed. On the registry's branch this also makes the Git
+    tag MODEL#STAGE#NUMBER.
 
     \b
     Examples:
       modelver promote fraud staging
       modelver promote fraud@1.2.0 production -m "better recall at the same latency"
+      modelver promote fraud production --if-better
+      modelver promote fraud production --if-better --metric auc --min-delta 0.002
+      modelver promote fraud production --require 'auc >= 0.9 and latency_ms < 20'
     """
-    present(context, registry(context).promote(ref, stage, message=message))
+    staged = registry(context).promote(
+        ref,
+        stage,
+        message=message,
+        if_better=if_better,
+        metric=metric,
+        min_delta=min_delta,
+        require=require or (),
+    )
+    present(context, staged)
 
 
 def rollback(
@@ -122,7 +151,7 @@ def demote(
 
 def archive(
     context: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="REF", help=_REF)],
+    ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
     undo: Annotated[bool, typer.Option("--undo", help="Bring the version back.")] = False,
     message: Annotated[str, typer.Option("-m", "--message", metavar="WHY", help="Why.")] = "",
 ) -> None:

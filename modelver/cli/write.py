@@ -1,4 +1,4 @@
-"""Commands that write records: init, add."""
+"""Commands that write records: init, add, note."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import typer
 
 from modelver.cli.render import present
 from modelver.cli.shared import moment, registry
-from modelver.cli.stages import Bump, part
+from modelver.cli.stages import REF, Bump, part
+
+_PREDICTIONS = "What it predicted, sample by sample: CSV, JSONL or Parquet with id, y_true, y_pred or y_prob."
 
 
 def init(context: typer.Context) -> None:
@@ -47,6 +49,7 @@ def add(
     code: Annotated[list[str] | None, typer.Option(metavar="PATH", help="Code that trained it; hashed.")] = None,
     parent: Annotated[list[str] | None, typer.Option(metavar="REF", help="The version it was fine-tuned from.")] = None,
     meta: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Anything else worth knowing.")] = None,
+    predictions: Annotated[str | None, typer.Option(metavar="FILE", help=_PREDICTIONS)] = None,
     label: Annotated[str | None, typer.Option(metavar="LABEL", help="Label the version, in the same commit.")] = None,
     bump: Annotated[
         Bump | None, typer.Option(help="Label it with what follows the model's highest SemVer label.")
@@ -74,6 +77,7 @@ def add(
       modelver add out/ -n nlp/sentiment --metrics metrics.json --params params.yaml
       modelver add model.safetensors -n fraud --bump minor --stage staging
       modelver add model.onnx --data data/train.parquet --code train.py --parent fraud@1.2.0
+      modelver add model.onnx --metrics metrics.json --predictions test-predictions.csv
     """
     from modelver.operations.inputs import Code, Data, Parent
     from modelver.operations.values import pairs
@@ -87,6 +91,7 @@ def add(
         params_files=params or (),
         inputs=[*map(Data, data or ()), *map(Code, code or ()), *map(Parent, parent or ())],
         meta=pairs(meta or (), "--meta"),
+        predictions=predictions,
         label=label,
         bump=part(bump),
         stage=stage,
@@ -96,3 +101,50 @@ def add(
         follow_symlinks=follow_symlinks,
     )
     present(context, added)
+
+
+def note(
+    context: typer.Context,
+    ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="evaluation (the default with metrics), comment (without), approval, scan, yank, or any word.",
+        ),
+    ] = None,
+    metric: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A metric, a number.")] = None,
+    metrics: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Metrics in JSON, YAML or TOML.")] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(metavar="PATH|URI", help="Data it was evaluated on; hashed, not stored.")
+    ] = None,
+    predictions: Annotated[str | None, typer.Option(metavar="FILE", help=_PREDICTIONS)] = None,
+    meta: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Anything else worth knowing.")] = None,
+    message: Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="What became known.")] = "",
+) -> None:
+    """Add what became known of a version later: an evaluation, an approval, a comment, a withdrawal.
+
+    The version stays as it is; `show`, `diff` and gates read its record and its notes together. A metric that the
+    record holds is overridden only by a note that names its own data. A yanked version (--kind yank) is passed over
+    by MODEL, MODEL~N, MODEL@highest and ranges; its exact name still finds it, with a warning.
+
+    \b
+    Examples:
+      modelver note fraud@1.2.0 --metric auc=0.93 --data data/2024-02.parquet -m "the test set of February"
+      modelver note fraud@1.2.0 --kind approval -m "risk team, ticket 42"
+      modelver note fraud@1.2.0 --kind yank -m "trained on leaked labels"
+    """
+    from modelver.operations.inputs import Data
+    from modelver.operations.values import pairs
+
+    noted = registry(context).note(
+        ref,
+        kind=kind,
+        metrics=pairs(metric or (), "--metric"),
+        metrics_files=metrics or (),
+        data=[*map(Data, data or ())],
+        predictions=predictions,
+        meta=pairs(meta or (), "--meta"),
+        message=message,
+    )
+    present(context, noted)

@@ -28,7 +28,8 @@ from modelver.errors import INTERRUPTED, ModelverError, ProgramFailed
 
 _FILES = ("train.py", "iris.csv")
 _ADD = (
-    "modelver add model.safetensors -n iris --metrics metrics.json --params params.json --data iris.csv --code train.py"
+    "modelver add model.safetensors -n iris --metrics metrics.json --params params.json --predictions predictions.csv"
+    " --data iris.csv --code train.py"
 )
 _TOUR = (
     (
@@ -55,9 +56,10 @@ _TOUR = (
     ),
     (
         "Production gets it, gives it back, and gets it again; the first one is retired.",
-        'modelver promote iris@1.1.0 production -m "more accurate"',
+        'modelver promote iris@1.1.0 production --if-better -m "more accurate"',
         'modelver rollback iris -m "strange answers since this morning"',
-        'modelver promote iris@1.1.0 production -m "the answers were right"',
+        'modelver note iris@1.1.0 --kind approval -m "the answers were right"',
+        'modelver promote iris@1.1.0 production --require "accuracy >= 0.9" -m "approved"',
         'modelver archive iris@1.0.0 -m "nobody needs it any more"',
         "modelver list iris",
         "modelver show iris@production",

@@ -1,6 +1,6 @@
 """Train a classifier of iris flowers: softmax regression by gradient descent.
 
-Writes model.safetensors, metrics.json (of flowers that the training did not see) and params.json.
+Writes model.safetensors, params.json and, of flowers that the training did not see, metrics.json and predictions.csv.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SPECIES = ("setosa", "versicolor", "virginica")
 
 
 def main() -> None:
-    """Train with the parameters that were given, and write the three files."""
+    """Train with the parameters that were given, and write the four files."""
     parser = argparse.ArgumentParser(description="Train a classifier of iris flowers.")
     parser.add_argument("--lr", type=float, default=0.1, help="step of the gradient descent")
     parser.add_argument("--epochs", type=int, default=100, help="passes over the data")
@@ -34,11 +34,13 @@ def main() -> None:
     scaled = (measures - mean) / deviation
     weight, bias = train(scaled[~test], labels[~test], params["lr"], params["epochs"])
 
-    metrics = judge(softmax(scaled[test] @ weight + bias), labels[test])
+    probabilities = softmax(scaled[test] @ weight + bias)
+    metrics = judge(probabilities, labels[test])
     tensors = {"weight": weight, "bias": bias, "mean": mean, "deviation": deviation}
     save_file({name: values.astype(np.float32) for name, values in tensors.items()}, "model.safetensors")
     Path("metrics.json").write_text(json.dumps(metrics) + "\n")
     Path("params.json").write_text(json.dumps(params) + "\n")
+    write(Path("predictions.csv"), np.flatnonzero(test), labels[test], probabilities.argmax(axis=1))
     print(f"accuracy {metrics['accuracy']:.2f}, log loss {metrics['log_loss']:.3f} on {test.sum()} unseen flowers")
 
 
@@ -48,6 +50,15 @@ def read(path: Path) -> tuple[Floats, Labels]:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     measures = [[float(value) for key, value in row.items() if key != "species"] for row in rows]
     return np.array(measures), np.array([SPECIES.index(row["species"]) for row in rows])
+
+
+def write(path: Path, flowers: Labels, labels: Labels, answers: Labels) -> None:
+    """What is true of each flower, and what the model says."""
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("id", "y_true", "y_pred"))
+        names = np.array(SPECIES)
+        rows.writerows(zip(flowers, names[labels], names[answers], strict=True))
 
 
 def train(measures: Floats, labels: Labels, lr: float, epochs: int) -> tuple[Floats, Floats]:

@@ -21,12 +21,14 @@ _SPLIT = re.compile(r"[_\-./]+")
 class Goal:
     """Where a metric should go; `target` is set for that direction only, `unit` is for people.
 
-    `assumed` is true where the goal comes from the metric's name and not from the configuration.
+    `weight`, from 0 on, is how much the metric counts in a mean over several. `assumed` is true where the goal
+    comes from the metric's name and not from the configuration.
     """
 
     direction: Direction
     target: float | None = None
     unit: str | None = None
+    weight: float = 1
     assumed: bool = False
 
 
@@ -58,6 +60,16 @@ def exact(value: float) -> Fraction:
     return Fraction(repr(value)) if isinstance(value, float) else Fraction(value)
 
 
+def improvement(goal: Goal, a: float, b: float) -> Fraction:
+    """How much better `b` is than `a`, in the metric's own unit; negative where it is worse.
+
+    >>> float(improvement(Goal(direction="minimize"), 0.5, 0.25))
+    0.25
+    """
+    old, new = _towards(goal, a, b)
+    return new - old if goal.direction == "maximize" else old - new
+
+
 def gain(goal: Goal, a: float, b: float) -> Fraction:
     """How much better `b` is than `a`, from -2 to 2; 0 where both are as good.
 
@@ -67,10 +79,22 @@ def gain(goal: Goal, a: float, b: float) -> Fraction:
     >>> gain(Goal(direction="maximize"), 0.8, 1.0)
     Fraction(1, 5)
     """
-    old, new = exact(a), exact(b)
-    if goal.direction == "target":
-        target = exact(goal.target or 0)
-        old, new = abs(old - target), abs(new - target)
-    largest = max(abs(old), abs(new))
-    change = (new - old) / largest if largest else exact(0)
-    return change if goal.direction == "maximize" else -change
+    largest = max(map(abs, _towards(goal, a, b)))
+    return improvement(goal, a, b) / largest if largest else exact(0)
+
+
+def is_worse_by_more(goal: Goal, a: float, b: float, share: float) -> bool:
+    """Whether `b` is worse than `a` by more than a share of |a|; for a target, of a's distance to it.
+
+    >>> [is_worse_by_more(Goal(direction="minimize"), 20, latency, 0.1) for latency in (22, 23)]
+    [False, True]
+    """
+    return -improvement(goal, a, b) > exact(share) * abs(_towards(goal, a, b)[0])
+
+
+def _towards(goal: Goal, a: float, b: float) -> tuple[Fraction, Fraction]:
+    """Both values as what the goal makes more or less of: themselves, or their distances to the target."""
+    if goal.direction != "target":
+        return exact(a), exact(b)
+    target = exact(goal.target or 0)
+    return abs(exact(a) - target), abs(exact(b) - target)

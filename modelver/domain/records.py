@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -180,13 +181,14 @@ class Archive:
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """What became known of a version after its registration; append-only."""
+    """What became known of a version after its registration; append-only. `name` is that of its file."""
 
     model: str
     version: str
     kind: str
     created_at: datetime
     created_by: str
+    name: str = ""
     message: str = ""
     metrics: Mapping[str, int | float] = field(default_factory=dict)
     inputs: tuple[Input, ...] = ()
@@ -194,6 +196,11 @@ class Note:
     meta: Values = field(default_factory=_nothing)
     format: int = 1
     more: Values = field(default_factory=_nothing)
+
+
+def same_words(a: Note, b: Note) -> bool:
+    """Whether `b` says of a version what `a` said already; when, and by whom, does not count."""
+    return _said(a) == _said(b)
 
 
 def same_content(a: Version, b: Version) -> bool:
@@ -205,11 +212,24 @@ def same_content(a: Version, b: Version) -> bool:
     return _content(a) == _content(b)
 
 
+def same_but_metrics(a: Version, b: Version) -> bool:
+    """Whether `b` brings nothing new but metrics."""
+    return a.metrics != b.metrics and same_content(dataclasses.replace(a, metrics=b.metrics), b)
+
+
 def _content(version: Version) -> object:
-    inputs = sorted((i.kind, i.id, i.relation, i.digest or "", repr(_typed(dict(i.more)))) for i in version.inputs)
-    attachments = {name: (a.path, a.digest, a.size) for name, a in version.attachments.items()}
-    values = [_typed(dict(part)) for part in (version.metrics, version.params, version.meta)]
-    return version.artifact.digest, version.artifact.path, values, attachments, inputs
+    return version.artifact.digest, version.artifact.path, _typed(dict(version.params)), _facts(version)
+
+
+def _said(note: Note) -> object:
+    return note.version, note.kind, note.message, _facts(note)
+
+
+def _facts(record: Version | Note) -> object:
+    """What versions and notes both may say."""
+    inputs = sorted((i.kind, i.id, i.relation, i.digest or "", repr(_typed(dict(i.more)))) for i in record.inputs)
+    attachments = {name: (a.path, a.digest, a.size) for name, a in record.attachments.items()}
+    return _typed(dict(record.metrics)), _typed(dict(record.meta)), attachments, inputs
 
 
 def _typed(value: object) -> object:

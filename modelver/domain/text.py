@@ -1,4 +1,4 @@
-"""Text that was written by others, made fit for a message or understood; and the nearest of a few known words."""
+"""Text that was written by others, made fit for a message or understood; the nearest of known words; sizes."""
 
 from __future__ import annotations
 
@@ -56,6 +56,22 @@ def nearest(word: str, known: Iterable[str], limit: int = 3) -> list[str]:
     ends = [name for name in candidates if name.rpartition("/")[2] == word]
     close = difflib.get_close_matches(word, candidates, n=limit, cutoff=0.6)
     return list(dict.fromkeys(ends + close))[:limit]
+
+
+def size(count: int) -> str:
+    """A number of bytes as people read it, in powers of 1000.
+
+    >>> size(999), size(90868376)
+    ('999 B', '90.9 MB')
+    """
+    if count < 1000:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.95:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:.1f} PB"
 
 
 def _escape(match: re.Match[str]) -> str:

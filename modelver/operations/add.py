@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 
 from modelver.catalog import Catalog
 from modelver.domain import names
-from modelver.domain.records import Artifact, Input, Value, Version, same_content
+from modelver.domain.records import Artifact, Attachment, Input, Value, Version, same_but_metrics, same_content
 from modelver.domain.resolution import Resolved
 from modelver.domain.semver import Part as Bump
 from modelver.errors import UsageError
 from modelver.git import exclude
 from modelver.git.transaction import Change, Snapshot, Writer, Written
-from modelver.operations import hiding
+from modelver.operations import hiding, predictions
 from modelver.operations.announce import commit_message, of_version
 from modelver.operations.artifact import artifact_of, locate, model_of, refuse_tracked
+from modelver.operations.gates import Gatekeeper
 from modelver.operations.inputs import Code, Data, Parent, edges
 from modelver.operations.label import label_part
 from modelver.operations.moment import check_time, moment_for
@@ -42,6 +43,7 @@ class Request:
     metrics_files: Sequence[str] = ()
     params: Mapping[str, Value] = field(default_factory=dict)
     params_files: Sequence[str] = ()
+    predictions: str | None = None
     inputs: Sequence[Data | Code | Parent] = ()
     meta: Mapping[str, Value] = field(default_factory=dict)
     label: str | None = None
@@ -76,6 +78,7 @@ def add(workspace: Workspace, request: Request) -> Added:
         params=plain_mapping({**from_files(workspace, request.params_files, "--params"), **request.params}, "param"),
         meta=plain_mapping(request.meta, "meta"),
         inputs=edges(workspace, request.inputs),
+        attachments=predictions.taken(workspace, request.predictions),
     )
     stored = workspace.store.put(
         path,
@@ -105,6 +108,7 @@ class _Draft:
     params: dict[str, Value]
     meta: dict[str, Value]
     inputs: tuple[Input, ...]
+    attachments: dict[str, Attachment]
 
 
 @dataclass
@@ -136,6 +140,11 @@ class _Addition:
         )
         version, newest = self._version(moment), self._newest(catalog)
         self.created = newest is None or not same_content(newest, version)
+        if self.created and newest is not None and same_but_metrics(newest, version):
+            scene.remarks.append(
+                f"{newest.version} has these bytes; `modelver note {newest.version} --metric K=V` "
+                "tells what became known of a version later"
+            )
         self.version = version = version if self.created or newest is None else newest
         scene.new = version.version if self.created else None
         self.naming = self._naming(scene, version)
@@ -181,7 +190,8 @@ class _Addition:
             scene.folded(request.stage, stage)
             if parts and parts[0].name == stage:
                 raise UsageError(f"{stage} cannot be the label and the stage of one model", hint="choose another label")
-            parts.append(promotion_part(scene, found, stage, message))
+            keeper = Gatekeeper(self.workspace)
+            parts.append(promotion_part(scene, found, stage, message, keeper, version if self.created else None)[0])
         return tuple(parts)
 
     def _newest(self, catalog: Catalog) -> Version | None:
@@ -200,6 +210,7 @@ class _Addition:
             metrics=draft.metrics,
             params=draft.params,
             inputs=draft.inputs,
+            attachments=draft.attachments,
             meta=draft.meta,
         )
 

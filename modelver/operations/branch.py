@@ -123,6 +123,15 @@ def stage_remark(branch: RegistryBranch, catalog: Catalog, text: str, found: Res
     return differing(branch, catalog, found.model, place.word)
 
 
+def yank_remark(catalog: Catalog, found: Resolved) -> str | None:
+    """What to say of a version that was withdrawn and is still found by its exact name."""
+    note = catalog.yank(found)
+    if note is None:
+        return None
+    why = note.message.partition("\n")[0]
+    return f"{found.version} is yanked" + (f": {why}" if why else "")
+
+
 def differing(branch: RegistryBranch, catalog: Catalog, model: str, stage: str) -> str | None:
     """What to say of a stage whose pointer is another one on the registry's branch; None on that branch itself."""
     if branch.on and not branch.behind:

@@ -17,7 +17,7 @@ from modelver.operations.results import Event, Log
 from modelver.operations.workspace import Workspace
 from modelver.records import layout
 
-_ORDER = ("add", "tag", "archive", "restore", "promote", "rollback", "demote")
+_ORDER = ("add", "tag", "note", "archive", "restore", "promote", "rollback", "demote")
 """Events of one commit, in the order in which one command makes them."""
 
 _UNKNOWN = (-1, "")
@@ -87,6 +87,9 @@ def _of_model(catalog: Catalog, model: str) -> Iterator[_Told]:
         for place, entry in enumerate(reversed(archive.history), 1):
             event = _event(entry.op, model, archive.version, entry.by, entry.at, entry.message)
             yield _Told(event, layout.archive_path(model, archive.version), place)
+    for note in catalog.notes(model):
+        event = _event("note", model, note.version, note.created_by, note.created_at, note.message)
+        yield _Told(dataclasses.replace(event, kind=note.kind), layout.note_path(model, note.version, note.name))
 
 
 def _of_stage(pointer: StagePointer) -> Iterator[_Told]:

@@ -38,20 +38,22 @@ class Parent:
     ref: object
 
 
-def edges(workspace: Workspace, given: Iterable[Data | Code | Parent]) -> tuple[Input, ...]:
-    """The edges of a new version, in the order given; each given twice counts once.
+def edges(
+    workspace: Workspace, given: Iterable[Data | Code | Parent], *, of_data: str = "trained-on"
+) -> tuple[Input, ...]:
+    """The edges of a new version or note, in the order given; each given twice counts once.
 
-    Data and code that lie on this machine are hashed, not stored. Raises `UsageError` for a path that is not
-    there and for a URI with a password in it.
+    `of_data` is the relation to data. Data and code that lie on this machine are hashed, not stored. Raises
+    `UsageError` for a path that is not there and for a URI with a password in it.
     """
-    found = [_edge(workspace, each) for each in given]
+    found = [_edge(workspace, each, of_data) for each in given]
     return tuple({(each.kind, each.id): each for each in found}.values())
 
 
-def _edge(workspace: Workspace, given: Data | Code | Parent) -> Input:
+def _edge(workspace: Workspace, given: Data | Code | Parent, of_data: str) -> Input:
     match given:
         case Data(place):
-            return _data(workspace, os.fsdecode(place))
+            return _data(workspace, os.fsdecode(place), of_data)
         case Code(place):
             return _code(workspace, os.fsdecode(place))
         case Parent(ref):
@@ -60,16 +62,16 @@ def _edge(workspace: Workspace, given: Data | Code | Parent) -> Input:
     raise UsageError(f"inputs: expected Data, Code or Parent, found {quoted(repr(given))}")
 
 
-def _data(workspace: Workspace, typed: str) -> Input:
+def _data(workspace: Workspace, typed: str, relation: str) -> Input:
     if _URI.match(typed):
         if _PASSWORD.match(typed):
             raise UsageError(
                 f"--data: the URI {quoted(_PASSWORD.sub('…@', typed))} holds a password, and records are for everybody",
                 hint="give it without user and password",
             )
-        return Input(kind="data", id=typed, relation="trained-on")
+        return Input(kind="data", id=typed, relation=relation)
     path, name = _named(workspace, typed, "--data")
-    return Input(kind="data", id=name, digest=_digest(workspace, path, name), relation="trained-on")
+    return Input(kind="data", id=name, digest=_digest(workspace, path, name), relation=relation)
 
 
 def _code(workspace: Workspace, typed: str) -> Input:

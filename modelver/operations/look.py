@@ -7,6 +7,7 @@ from pathlib import Path
 
 from modelver.catalog import Catalog
 from modelver.domain import names
+from modelver.domain.evidence import Evidence, yank_of
 from modelver.domain.records import Version
 from modelver.domain.resolution import Resolved
 from modelver.errors import ModelverError, NotFound
@@ -56,25 +57,31 @@ def list_versions(workspace: Workspace, model: str, *, limit: int | None = None,
     ids = sorted([*here, *elsewhere], reverse=True)
     chosen = ids[:limit]
     merged = [version for version, is_here in chosen if is_here]
-    records = {record.version: record for record in catalog.records(name, merged)}
+    known = {each.version.version: each for each in catalog.evidences(name, merged)}
     lines = [
-        _line(catalog, records.get(version) or catalog.record(Resolved(model=name, version=version)), is_here)
+        _line(
+            catalog,
+            known.get(version) or catalog.evidence(catalog.record(Resolved(model=name, version=version))),
+            is_here,
+        )
         for version, is_here in chosen
     ]
     return VersionList(model=name, versions=tuple(lines), total=len(ids))
 
 
-def _line(catalog: Catalog, record: Version, merged: bool) -> VersionLine:
+def _line(catalog: Catalog, known: Evidence, merged: bool) -> VersionLine:
+    record = known.version
     return VersionLine(
         version=record.version,
         created_at=record.created_at,
         state=state_of(catalog, record.model, record.version),
         stages=stages_of(catalog, record.model, record.version),
         labels=labels_of(catalog, record.model, record.version),
-        metrics=record.metrics,
+        metrics=known.metrics,
         size=record.artifact.size,
         hash=record.artifact.digest.removeprefix("sha256:"),
         merged=merged,
+        yanked=yank_of(known.notes) is not None,
     )
 
 
@@ -83,6 +90,7 @@ def show(workspace: Workspace, ref: str) -> Shown:
     catalog = workspace.chosen
     found = workspace.find(ref)
     record = catalog.record(found)
+    known = catalog.evidence(record)
     return Shown(
         record=record,
         commit=commit_of(catalog, found),
@@ -91,6 +99,10 @@ def show(workspace: Workspace, ref: str) -> Shown:
         state=state_of(catalog, found.model, found.version),
         present=workspace.store.has(record.artifact.digest),
         fields=schema.version_mapping(record),
+        metrics=known.metrics,
+        sources=known.sources,
+        notes=known.notes,
+        yanked=yank_of(known.notes) is not None,
     )
 
 

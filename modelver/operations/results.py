@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from modelver.domain.records import Artifact, Version
+from modelver.domain.records import Note, Version
 
-if TYPE_CHECKING:  # only `diff` needs exact numbers, which take their time to load
-    from modelver.domain.comparison import Comparison, MetricChange, ParameterChange
+if TYPE_CHECKING:
+    from modelver.domain.gates import Gate
 
 
 def moment(value: datetime) -> str:
@@ -105,6 +105,7 @@ class VersionLine:
     size: int
     hash: str
     merged: bool = True
+    yanked: bool = False
 
     def __str__(self) -> str:
         return self.version
@@ -132,13 +133,21 @@ class Shown:
     """Whether its bytes are on this machine."""
     fields: Mapping[str, Any]
     """The record's own keys, as they stand in its file."""
+    metrics: Mapping[str, int | float]
+    """Those of the record and of the notes on it together."""
+    sources: Mapping[str, str]
+    """For each metric `record`, or the name of the note that it comes from."""
+    notes: tuple[Note, ...]
+    """What became known later, oldest first."""
+    yanked: bool
 
     def document(self) -> dict[str, Any]:
-        """The record's keys, and what is computed at the top."""
+        """The record's keys, with the metrics of its notes, and what is computed at the top."""
         artifact = self.record.artifact
         computed = {"hash": artifact.digest.removeprefix("sha256:"), "size": artifact.size, "commit": self.commit}
         standing = {"labels": self.labels, "stages": self.stages, "state": self.state, "present": self.present}
-        return {**self.fields, **computed, **standing}
+        later = {"metrics": self.metrics, "sources": self.sources, "notes": [_note(note) for note in self.notes]}
+        return {**self.fields, **computed, **standing, **later, "yanked": self.yanked}
 
     def __str__(self) -> str:
         return f"{self.record.model}@{self.record.version}"
@@ -161,6 +170,11 @@ class Status:
     artifacts: tuple[ArtifactState, ...]
     only_here: int
     remarks: tuple[str, ...] = told()
+
+
+def _note(note: Note) -> dict[str, Any]:
+    shown = ("name", "kind", "created_at", "created_by", "message", "metrics", "inputs", "attachments", "meta")
+    return {key: getattr(note, key) for key in shown}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,11 +253,33 @@ class Staged:
     commit: str | None
     tag: str | None
     pending: bool
+    gates: tuple[Gate, ...] = ()
+    """What was asked of the version, all of which holds."""
     created: bool = told(True)
     remarks: tuple[str, ...] = told()
 
     def __str__(self) -> str:
         return f"{self.model}@{self.stage}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted:
+    """A note on a version, by the name of its file; `created` is false where the same was noted before."""
+
+    op: str
+    model: str
+    version: str
+    kind: str
+    note: str
+    date: datetime
+    metrics: Mapping[str, int | float]
+    message: str
+    commit: str | None
+    created: bool = told(True)
+    remarks: tuple[str, ...] = told()
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.version}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,6 +312,8 @@ class Event:
     date: datetime
     message: str
     withdrawn: bool = False
+    kind: str | None = None
+    """Of a note."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,54 +322,3 @@ class Log:
 
     events: tuple[Event, ...]
     total: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """How version `b` differs from version `a`, and which of the two the numbers speak for."""
-
-    a: Version
-    b: Version
-    comparison: Comparison
-    remarks: tuple[str, ...] = told()
-
-    @property
-    def recommendation(self) -> str:
-        """`RECOMMEND_A`, `RECOMMEND_B`, `SIMILAR_PERFORMANCE` or `INSUFFICIENT_DATA`."""
-        return self.comparison.recommendation
-
-    def document(self) -> dict[str, Any]:
-        """The JSON document."""
-        found = self.comparison
-        return {
-            "a": self.a.version,
-            "b": self.b.version,
-            "models": {"a": self.a.model, "b": self.b.model},
-            "metrics": {change.name: _metric(change) for change in found.metrics},
-            "parameters": {change.name: _parameter(change) for change in found.parameters},
-            "artifacts": {
-                "a": _artifact(self.a.artifact),
-                "b": _artifact(self.b.artifact),
-                "identical": self.a.artifact.digest == self.b.artifact.digest,
-            },
-            "similarity": {"overall": found.similarity},
-            "score": found.score,
-            "threshold": found.threshold,
-            "recommendation": found.recommendation,
-        }
-
-
-def _metric(change: MetricChange) -> dict[str, Any]:
-    goal = change.goal
-    shown = {"a": change.a, "b": change.b, "diff": change.diff, "improved": change.improved}
-    return shown | {"goal": goal.direction if goal else None, "goal_assumed": goal.assumed if goal else None}
-
-
-def _parameter(change: ParameterChange) -> dict[str, Any]:
-    only = None if change.in_a and change.in_b else "a" if change.in_a else "b"
-    return {"a": change.a, "b": change.b, "same": change.same, "only": only}
-
-
-def _artifact(artifact: Artifact) -> dict[str, Any]:
-    shown = {name: getattr(artifact, name) for name in ("path", "kind", "size", "files", "format")}
-    return {**shown, "hash": artifact.digest.removeprefix("sha256:")}

@@ -14,7 +14,7 @@ from modelver.errors import Conflict, ModelverError
 from modelver.git.transaction import Change, Snapshot, Tag, Writer, Written
 from modelver.operations import hiding
 from modelver.operations.announce import Announcement, commit_message
-from modelver.operations.branch import RegistryBranch, stage_remark
+from modelver.operations.branch import RegistryBranch, stage_remark, yank_remark
 from modelver.operations.workspace import Workspace, with_registry
 
 
@@ -42,8 +42,8 @@ class Scene:
         """The version that a person's words mean; raises `Conflict` where no record of it is on this branch."""
         found = self.catalog.find(ref)
         self.need(found)
-        if remark := stage_remark(self.branch, self.catalog, ref, found):
-            self.remarks.append(remark)
+        remarks = (stage_remark(self.branch, self.catalog, ref, found), yank_remark(self.catalog, found))
+        self.remarks += filter(None, remarks)
         return found
 
     def folded(self, typed: str, name: str) -> None:
@@ -87,7 +87,7 @@ class Scene:
         return made
 
 
-_LINKS = {"tag": "as", "untag": "from", "promote": "to", "rollback": "on", "demote": "from"}
+_LINKS = {"tag": "as", "untag": "from", "promote": "to", "rollback": "on", "demote": "from", "note": "with"}
 
 
 @dataclass(frozen=True, kw_only=True)

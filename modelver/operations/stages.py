@@ -2,49 +2,77 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from modelver.catalog import Catalog
 from modelver.domain import lifecycle, names
-from modelver.domain.records import StagePointer
+from modelver.domain.records import StagePointer, Values, Version
 from modelver.domain.resolution import Resolved
 from modelver.domain.text import nearest, printable, quoted
-from modelver.errors import Conflict, NotFound, UsageError
+from modelver.errors import CannotTell, CheckFailed, Conflict, NotFound, UsageError
 from modelver.operations.announce import of_stage
 from modelver.operations.branch import differing
+from modelver.operations.gates import Asked, Candidate, Gatekeeper
 from modelver.operations.results import Staged
 from modelver.operations.scene import Done, Part, Plan, Scene, carry_out
 from modelver.operations.values import checked_text
 from modelver.operations.workspace import Workspace
 from modelver.records import layout, schema
 
+if TYPE_CHECKING:
+    from modelver.domain.gates import Gate
 
-def promote(workspace: Workspace, ref: str, stage: str, *, message: str = "") -> Staged:
-    """Give a stage to a version; nothing where it holds it already.
+_LATER = "leave out --stage, and promote the version once it is registered"
 
-    Raises `Conflict` for an archived version, and where the configuration asks for another stage first.
+
+def promote(workspace: Workspace, ref: str, stage: str, *, message: str = "", asked: Asked | None = None) -> Staged:
+    """Give a stage to a version that passes the gates; nothing more where it holds it already.
+
+    Raises `CheckFailed` where a gate of the command or of the configuration is not met and `CannotTell` where nobody
+    can say, `Conflict` for an archived version, and where the configuration asks for another stage first.
     """
     why = checked_text(message, "message")
     name = names.parse_stage(stage)
-    model = workspace.catalog.find(ref).model
+    first = workspace.catalog.find(ref)
+    keeper = Gatekeeper(workspace, asked or Asked())
+    # Before the lock, because files of predictions take their time; what was read is kept.
+    keeper.check(
+        workspace.catalog, Candidate(found=first, stage=name, rules=_rules(workspace.catalog, first, name)), []
+    )
+    passed: list[Gate] = []
 
     def plan(scene: Scene) -> Plan:
         found = scene.find(ref)
         scene.folded(stage, name)
-        return Plan(model=found.model, version=found.version, part=promotion_part(scene, found, name, why), message=why)
+        part, passed[:] = promotion_part(scene, found, name, why, keeper)
+        return Plan(model=found.model, version=found.version, part=part, message=why)
 
-    return _change(workspace, model, name, plan)
+    return dataclasses.replace(_change(workspace, first.model, name, plan), gates=tuple(passed))
 
 
-def promotion_part(scene: Scene, found: Resolved, stage: str, message: str) -> Part:
-    """The event that gives a stage to a version; without files where it holds it."""
+def promotion_part(
+    scene: Scene, found: Resolved, stage: str, message: str, keeper: Gatekeeper, new: Version | None = None
+) -> tuple[Part, tuple[Gate, ...]]:
+    """The event that gives a stage to a version, without files where it holds it, and the gates that it passed.
+
+    `new` is the record of a version that the same commit brings.
+    """
     scene.branch.refuse_behind()
     catalog, model = scene.catalog, found.model
+    rules = _rules(catalog, found, stage)
+    try:
+        gates = keeper.check(catalog, Candidate(found=found, stage=stage, rules=rules, new=new), scene.remarks)
+    except (CheckFailed, CannotTell) as error:
+        error.hints += [_LATER] if new is not None else []
+        raise
     pointers = catalog.pointers(model)
     pointer = pointers.get(stage)
     if pointer is not None and pointer.version == found.version:
-        return Part(op="promote", name=stage, wanted=tuple(of_stage(catalog.config, pointer, pointer.history[0])))
+        wanted = tuple(of_stage(catalog.config, pointer, pointer.history[0]))
+        return Part(op="promote", name=stage, wanted=wanted), gates
     stages = catalog.rules(model).stages
-    rules = lifecycle.check_stage(stage, stages)
     if stage in catalog.label_names(model):
         raise Conflict(
             f"{stage} is a label of {model}, so {model}@{stage} could mean two versions",
@@ -55,14 +83,21 @@ def promotion_part(scene: Scene, found: Resolved, stage: str, message: str) -> P
         lifecycle.check_promotion(found.version, stage, stages, pointers)
     except Conflict as error:
         if scene.new:
-            error.hints[-1:] = ["leave out --stage, and promote the version once it is registered"]
+            error.hints[-1:] = [_LATER]
         raise
-    if unread := [key for key in ("require", "must_not_regress") if key in rules]:
-        scene.remarks.append(f"{' and '.join(unread)} of {stage} is configured, but this release does not check it")
     start = pointer or StagePointer(model=model, stage=stage, version=None, number=0)
     changed = lifecycle.promote(start, found.version, _act(scene, model, message))
     assert changed is not None
-    return _moved(scene, changed)
+    return _moved(scene, changed), gates
+
+
+def _rules(catalog: Catalog, found: Resolved, stage: str) -> Values:
+    """The rules of a stage, which has to be one; who holds it already keeps it when the stages change."""
+    stages, pointer = catalog.rules(found.model).stages, catalog.stage(found.model, stage)
+    holds = pointer is not None and pointer.version == found.version
+    if holds and lifecycle.rule_of(stage, stages or {}) is None:
+        return {}
+    return lifecycle.check_stage(stage, stages)
 
 
 def rollback(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -139,6 +140,7 @@ def _check_objects(
     workspace: Workspace, versions: Sequence[Version], findings: _Findings, *, objects: bool, every: bool
 ) -> None:
     store = workspace.store
+    noted = _noted(workspace.catalog, {version.model for version in versions})
     bad: dict[str, str] = {}
     checked: set[str] = set()
 
@@ -155,7 +157,8 @@ def _check_objects(
 
     for version in versions:
         artifact = version.artifact
-        parts = [artifact.digest]
+        attached = [each.digest for each in version.attachments.values()]
+        parts = [artifact.digest, *attached, *noted.get((version.model, version.version), ())]
         if check(artifact.digest) and artifact.kind == "directory" and artifact.digest not in bad:
             try:
                 parts += store.manifest(artifact.digest).digests
@@ -172,6 +175,17 @@ def _check_objects(
     for detail in bad.values():
         findings.add("object", detail)
     findings.objects = sum(store.has(digest) for digest in checked)
+
+
+def _noted(catalog: Catalog, models: Iterable[str]) -> dict[tuple[str, str], list[str]]:
+    """The objects that notes name, by model and version."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for model in models:
+        with contextlib.suppress(ModelverError):  # a malformed note is named by itself
+            for note in catalog.notes(model):
+                digests = [each.digest for each in note.attachments.values()]
+                found.setdefault((model, note.version), []).extend(digests)
+    return found
 
 
 def _warnings(catalog: Catalog) -> tuple[str, ...]:
@@ -199,6 +213,7 @@ def _check_facts(catalog: Catalog, findings: _Findings) -> None:
         try:
             known = set(catalog.versions(model))
             pointers, labels, archives = catalog.pointers(model), catalog.labels(model), catalog.archives(model)
+            notes = catalog.notes(model)
         except ModelverError:
             continue  # named above
         for name, pointer in pointers.items():
@@ -217,6 +232,10 @@ def _check_facts(catalog: Catalog, findings: _Findings) -> None:
                 findings.add(
                     "label", f"{version} has two SemVer labels, {other} and {label}", version=version, path=path
                 )
+        for note in notes:
+            if note.version not in known:
+                path = layout.note_path(model, note.version, note.name)
+                findings.add("note", "a note on a version that is not here", version=note.version, path=path)
         held = {pointer.version for pointer in pointers.values()}
         for archive in archives:
             if archive.state == "archived" and archive.version in held:

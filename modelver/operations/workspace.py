@@ -17,7 +17,7 @@ from modelver.domain.text import moment_of, quoted
 from modelver.errors import NotFound, UsageError
 from modelver.git.configuration import Configuration
 from modelver.git.repository import Repository
-from modelver.operations.branch import RegistryBranch, stage_remark
+from modelver.operations.branch import RegistryBranch, stage_remark, yank_remark
 from modelver.records import layout
 from modelver.storage.hashing import StatCache
 from modelver.storage.objects import ObjectStore
@@ -97,6 +97,8 @@ class Workspace:
         except NotFound:
             return self.catalog.find(ref)  # raises again, and first of all where there is no registry
         if self.at is None and (remark := stage_remark(self.branch, self.chosen, ref, found)):
+            self.told.append(remark)
+        if (remark := yank_remark(self.chosen, found)) and remark not in self.told:
             self.told.append(remark)
         return found
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from modelver import files
-from modelver.domain.records import Archive, ArchiveEntry, Artifact, Attachment, Input, Label, Version
+from modelver.domain.records import Archive, ArchiveEntry, Artifact, Attachment, Input, Label, Note, Version
 
 _FORMAT = 2
 """Grows when the form of the rows changes; the file of another format is left alone."""
@@ -24,11 +24,11 @@ _FORMAT = 2
 _BATCH = 500
 
 
-Kind = TypeVar("Kind", Version, Label, Archive)
+Kind = TypeVar("Kind", Version, Label, Archive, Note)
 
 
 class RecordCache:
-    """Versions, labels and archive records by object id, in one SQLite file in `directory`."""
+    """Versions, labels, archive records and notes by object id, in one SQLite file in `directory`."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / f"records-{_FORMAT}.sqlite"
@@ -75,6 +75,7 @@ def _record(row: dict[str, Any], kind: type[Kind]) -> Kind:
     row["created_at"] = _moment(row["created_at"])
     if kind is Version:
         row["artifact"] = Artifact(**row["artifact"])
+    if kind is Version or kind is Note:
         row["inputs"] = tuple(Input(**each) for each in row["inputs"])
         row["attachments"] = {name: Attachment(**each) for name, each in row["attachments"].items()}
     return kind(**row)

@@ -178,7 +178,20 @@ class ObjectStore:
         Other things may lie in a directory of the digest: `left_out` names them.
         """
         with files.disk_errors(f"read {printable(str(path))}"):
-            return self._digest_of(scan(path, follow_symlinks=follow_symlinks), cache, name)
+            return _digest(*self._hashed(scan(path, follow_symlinks=follow_symlinks), cache, name))
+
+    def look(
+        self, path: Path, *, cache: StatCache | None = None, name: str | None = None
+    ) -> tuple[Stored, tuple[Entry, ...]]:
+        """What `put` would give, with the same errors, storing nothing; and the entries of a directory.
+
+        A file has one entry, whose path is empty.
+        """
+        with files.disk_errors(f"read {printable(str(path))}"):
+            tree, entries = self._hashed(scan(path), cache, name)
+            size = sum(entry.size for entry in entries)
+            stored = Stored(_digest(tree, entries), size, len(entries), tree.kind, tuple(tree.warnings))
+            return stored, (*entries, *tree.links)
 
     def left_out(self, path: Path) -> tuple[str, ...]:
         """What lies in a directory, but in no object of it: the first 100 paths, with the errors of `put`.
@@ -197,11 +210,12 @@ class ObjectStore:
         with files.disk_errors(f"read {printable(str(path))}"):
             try:
                 tree = scan(path)
-                return not tree.left_out and self._digest_of(tree, cache, name) == digest
+                return not tree.left_out and _digest(*self._hashed(tree, cache, name)) == digest
             except UsageError:
                 return False
 
-    def _digest_of(self, tree: Scan, cache: StatCache | None, name: str | None) -> str:
+    def _hashed(self, tree: Scan, cache: StatCache | None, name: str | None) -> tuple[Scan, _Entries]:
+        """A tree with an entry for each of its files; only those that the cache does not know are read."""
         known = cache.load(name) if cache is not None and name is not None else Known()
         reader = Reader("copy")
         entries = self._entries(
@@ -209,7 +223,7 @@ class ObjectStore:
         )
         if cache is not None and name is not None:
             cache.save(name, known)
-        return entries[0].digest if tree.kind == "file" else Manifest.of(entries + tree.links).digest
+        return tree, entries
 
     def _is_stored(self, digest: str, size: int) -> bool:
         return self.size(digest) == size
@@ -335,6 +349,10 @@ class ObjectStore:
             files.remove_leftovers(target.parent, prefix=export.ASIDE)
             with files.staging(target.parent, prefix=export.ASIDE) as place:
                 return export.put_in_place(build(place), target, replace=replace)
+
+
+def _digest(tree: Scan, entries: _Entries) -> str:
+    return entries[0].digest if tree.kind == "file" else Manifest.of(entries + tree.links).digest
 
 
 def _entry(found: Found, status: os.stat_result, digest: str) -> Entry:

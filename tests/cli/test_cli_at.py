@@ -160,6 +160,8 @@ def test_every_command_that_reads(past: Past, tmp_path: Path) -> None:
     assert [event["commit"] for event in log["events"] if event["op"] == "promote"] == [past.promoted]
     answer = world.json("diff", "fraud", "--at", then)
     assert (answer["a"], answer["b"], answer["recommendation"]) == (past.first, past.second, "RECOMMEND_B")
+    ranks = world.json("compare", "fraud", "fraud~1", "--at", then)["ranks"]
+    assert [(each["rank"], each["version"]) for each in ranks] == [(1, past.second), (2, past.first)]
     assert world.cli("cat", "fraud@production", "--at", then).bytes == b"first"
     assert Path(world.cli("path", "fraud@production", "--at", then).out.strip()).read_bytes() == b"first"
     output = tmp_path / "then.bin"
@@ -174,7 +176,7 @@ def test_every_command_that_reads(past: Past, tmp_path: Path) -> None:
 def test_every_reading_command_was_tried() -> None:
     """B4: the test above names each command that reads, and what writes has no --at."""
     assert {name for name, home in COMMANDS.items() if home.reads} == {
-        *("list", "show", "log", "diff", "status"),
+        *("list", "show", "log", "diff", "compare", "status"),
         *("checkout", "cat", "path", "verify"),
     }
 

@@ -107,6 +107,7 @@ def test_what_list_of_a_model_answers(fraud: World) -> None:
         "size": 7,
         "hash": sha256("fraud 3"),
         "merged": True,
+        "yanked": False,
     }
     assert [line["state"] for line in listed["versions"]] == ["staged", "development", "archived"]
     limited = fraud.cli("list", "fraud", "--limit", "2", "--json").json
@@ -172,8 +173,11 @@ def test_what_show_answers(world: World) -> None:
         "stages": [],
         "state": "development",
         "present": True,
+        "sources": dict.fromkeys(("auc", "loss", "val.auc"), "record"),
+        "notes": [],
+        "yanked": False,
     }
-    assert list(shown)[: len(shown) - 7] == [
+    assert list(shown)[: len(shown) - 10] == [
         line.split(":")[0] for line in text.splitlines() if line and line[0] not in " -"
     ]
 

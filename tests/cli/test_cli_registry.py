@@ -80,7 +80,8 @@ def test_what_promote_rollback_and_demote_answer(fraud: World) -> None:
     for number, (words, op, version, previous, tag) in enumerate(steps, 1):
         answer = fraud.json(*words)
         expected = {"op": op, "model": "fraud", "stage": "production", "version": version, "previous": previous}
-        assert answer == expected | {"number": number, "commit": head(fraud), "tag": tag, "pending": False}, words
+        expected |= {"number": number, "commit": head(fraud), "tag": tag, "pending": False, "gates": []}
+        assert answer == expected, words
     fraud.assert_sound()
     assert fraud.json("verify")["problems"] == []
 
@@ -175,7 +176,31 @@ def test_what_diff_answers(world: World) -> None:
     sides = {name: (line["size"], line["hash"]) for name, line in answer["artifacts"].items() if name != "identical"}
     assert sides == {"a": (1, sha256("a")), "b": (2, sha256("bb"))}
     assert answer["artifacts"]["identical"] is False
-    assert answer["similarity"] == {"overall": 1 / 3}
+    unlike = {"a": sha256("a")[:12], "b": sha256("bb")[:12]}
+    assert answer["similarity"] == {
+        "overall": 1 / 5,
+        "aspects": {
+            **dict.fromkeys(("inputs", "code", "environment", "format", "tensors", "meta")),
+            "params": 1 / 3,
+            "files": 0.0,
+        },
+        "differences": {
+            "params": {"only_a": ["n=1"], "only_b": ["n=true"]},
+            "files": {f"only_{side}": [f"the file {digest}"] for side, digest in unlike.items()},
+        },
+    }
+    assert answer["importance"] == {
+        "score": 0.0,
+        "terms": {
+            "accuracy": {"weight": 0.7, "per": 1, "a": None, "b": None, "value": None},
+            "latency_ms": {"weight": -0.3, "per": 1000, "a": 10, "b": 10, "value": 0.0},
+        },
+        "missing": ["accuracy"],
+    }
+    assert (answer["performance_delta"], answer["guardrails"]) == (None, [])
+    assert answer["metrics"]["auc"]["sources"] == {"a": "record", "b": "record"}
+    (reason,) = answer["reasons"]
+    assert reason == "the mean gain of B is +3.70% over auc, latency_ms, temperature: within ±4.76%"
     assert answer["recommendation"] == "SIMILAR_PERFORMANCE"  # 1/9, 0 and 0 make less than 5 %
     assert world.json("diff", "fraud", "fraud")["artifacts"]["identical"] is True
 
@@ -255,7 +280,20 @@ REFUSED = [
     (("log", "--limit", "0"), 2, "limit", ""),
     (("diff",), 2, "Missing argument", ""),
     (("diff", "fraud", "nobody"), 3, "there is no model nobody", "modelver list"),
-    (("diff", "fraud", "./model.bin"), 2, "is a file", ""),
+    (("diff", "fraud", "./nothing.bin"), 2, "'./nothing.bin' is not there", "give a file"),
+    (("diff", "./model.bin"), 2, "which version is './model.bin' compared with?", "modelver diff REF ./model.bin"),
+    (("compare", "fraud"), 2, "compare takes two or more versions", ""),
+    (("compare", "fraud", "fraud~1", "--metric", "aux"), 3, "no version has the metric 'aux'", "did you mean auc?"),
+    (("log", "fraud", "--metric", "aux"), 3, "no version has the metric 'aux'", "did you mean auc?"),
+    (("log", "--metric", "auc"), 2, "--metric takes a model", "modelver log MODEL --metric auc"),
+    (("log", "fraud", "--format", "svg"), 2, "--format svg shows a metric", "modelver log MODEL --metric NAME"),
+    (("note", "fraud"), 2, "a note has to say something", "modelver note fraud -m TEXT"),
+    (("note", "fraud", "--kind", "Bad Kind", "-m", "x"), 2, "'Bad Kind' is no kind of note", "evaluation, approval"),
+    (("note", "nobody", "-m", "x"), 3, "there is no model nobody", "modelver list"),
+    (("note", "fraud", "--metric", "auc=high"), 2, "a metric is a finite number", ""),
+    (("promote", "fraud", "x", "--metric", "auc"), 2, "--metric says in what to be better", "--if-better"),
+    (("promote", "fraud", "x", "--if-better", "--min-delta", "1"), 2, "--min-delta is a difference of one metric", ""),
+    (("promote", "fraud", "x", "--require", "auc >"), 2, "", ""),
     (("add", "model.bin", "-n", "fraud", "--label", "3.0.0", "--bump", "minor"), 2, "two ways to say one thing", ""),
     (("add", "model.bin", "-n", "fraud", "--metric", "auc=1", "--label", "1.0.0"), 4, "is v20240101120000_", ""),
     (("add", "model.bin", "-n", "fraud", "--metric", "auc=1", "--stage", "nightly"), 4, "is a label of fraud", ""),

@@ -78,13 +78,18 @@ def test_every_command_is_printed_before_its_output(told):
         "$ modelver diff iris",
         f"A  iris {first}",
         f"B  iris {second}",
+        "50 samples",
         "RECOMMEND_B",
-        "$ modelver promote iris@1.1.0 production",
+        "$ modelver promote iris@1.1.0 production --if-better",
         f"iris production: {second}, before: {first}",
+        f"passed better than {first}",
         "$ modelver rollback iris",
         f"iris production: {first}, before: {second}",
-        "$ modelver promote iris@1.1.0 production",
+        "$ modelver note iris@1.1.0 --kind approval",
+        f"iris {second}: approval",
+        '$ modelver promote iris@1.1.0 production --require "accuracy >= 0.9"',
         f"iris production: {second}, before: {first}",
+        "passed accuracy >= 0.9",
         "$ modelver archive iris@1.0.0",
         "$ modelver list iris",
         "accuracy=0.96",
@@ -94,7 +99,7 @@ def test_every_command_is_printed_before_its_output(told):
         f"{first}, 348 B, verified",
         "$ modelver status",
         "$ modelver verify",
-        "2 versions, 2 objects, 11 tags: no problems",
+        "2 versions, 4 objects, 11 tags: no problems",
         "$ modelver log",
         "strange answers since this morning",
         "$ git log --oneline --decorate",
@@ -108,7 +113,8 @@ def test_every_command_is_printed_before_its_output(told):
 def test_the_repository_is_left_whole(told):
     document, _ = told
     git(document, "fsck", "--strict")
-    assert git(document, "status", "--porcelain").split("\n") == ["?? metrics.json", "?? params.json", ""]
+    written = git(document, "status", "--porcelain").split("\n")
+    assert written == ["?? metrics.json", "?? params.json", "?? predictions.csv", ""]
     assert git(document, "config", "--local", "user.email").strip() == "visitor@example.com"
     assert modelver(document, "verify")["problems"] == []
 
@@ -125,6 +131,7 @@ def test_git_has_a_commit_for_each_step_and_a_tag_for_each_announcement(told):
         f"modelver: add iris {second} as 1.1.0",
         f"modelver: promote iris {second} to production",
         f"modelver: rollback iris {first} on production",
+        f"modelver: note iris {second} with approval",
         f"modelver: promote iris {second} to production",
         f"modelver: archive iris {first}",
     ]
@@ -143,7 +150,8 @@ def test_the_registry_knows_labels_stages_and_what_happened(told):
     assert (oldest["version"], oldest["labels"], oldest["stages"]) == (first, ["1.0.0"], [])
     assert modelver(document, "show", "iris@production~1")["version"] == first
     events = modelver(document, "log")["events"]
-    assert sorted(each["op"] for each in events) == ["add"] * 2 + ["archive"] + ["promote"] * 3 + ["rollback"] + ["tag"] * 2
+    told_of = sorted(each["op"] for each in events)
+    assert told_of == ["add"] * 2 + ["archive", "note"] + ["promote"] * 3 + ["rollback"] + ["tag"] * 2
     moves = [(each["op"], each["version"]) for each in events[::-1] if each["stage"]]
     assert moves == [("promote", first), ("promote", second), ("rollback", first), ("promote", second)]
     assert modelver(document, "diff", "iris@1.0.0", "iris@1.1.0")["recommendation"] == "RECOMMEND_B"

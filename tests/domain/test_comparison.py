@@ -1,23 +1,22 @@
 """Which of two versions is better: goals of metrics, how far a change goes, and how alike parameters are."""
 
-from datetime import UTC, datetime
 from fractions import Fraction
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from modelver.domain.comparison import (
+from modelver.domain.comparison import Compared, Criteria, compare
+from modelver.domain.metrics import Goal, gain, goal_of
+from modelver.domain.recommendation import (
     INSUFFICIENT_DATA,
     RECOMMEND_A,
     RECOMMEND_B,
     SIMILAR_PERFORMANCE,
     MetricChange,
-    compare,
-    similarity,
 )
-from modelver.domain.metrics import Goal, gain, goal_of
-from modelver.domain.records import Artifact, Version
+from modelver.domain.similarity import of_values
+from modelver.domain.similarity import similarity as of_sets
 
 UP, DOWN = Goal(direction="maximize"), Goal(direction="minimize")
 HUGE = 10**99
@@ -43,20 +42,20 @@ VALUES = st.recursive(
 PARAMETERS = st.dictionaries(st.sampled_from(["lr", "epochs", "seed"]), VALUES)
 
 
-def version(metrics=None, params=None):
-    return Version(
-        model="fraud",
-        version="v20240101120000_abcd1234",
-        created_at=datetime(2024, 1, 1, 12, tzinfo=UTC),
-        created_by="A. User <user@example.org>",
-        artifact=Artifact(path="model.bin", kind="file", digest="sha256:" + "a" * 64, size=1, files=1),
-        metrics=metrics or {},
-        params=params or {},
-    )
+def side(metrics=None, params=None):
+    return Compared(metrics=metrics or {}, params=params or {}, characteristics={"params": of_values(params or {})})
+
+
+def compared(a, b, goals=None, threshold=0.05):
+    return compare(a, b, Criteria(goals=goals or {}, threshold=threshold))
 
 
 def recommended(a, b, goals=None, threshold=0.05):
-    return compare(version(a), version(b), goals or {}, threshold).recommendation
+    return compared(side(a), side(b), goals, threshold).recommendation
+
+
+def similarity(a, b):
+    return of_sets({"params": of_values(a)}, {"params": of_values(b)}).overall
 
 
 # ---- which way is better -------------------------------------------------------------------------------------
@@ -220,10 +219,10 @@ def test_the_threshold_is_a_factor(a, b, digits, threshold):
 def test_a_comparison_is_symmetric_under_swapping(a, b, left, right):
     """Whichever is called A: the other recommendation, the opposite score, the same similarity."""
     goals = {"t": Goal(direction="target", target=1.0)}
-    there = compare(version(a, left), version(b, right), goals, 0.05)
-    back = compare(version(b, right), version(a, left), goals, 0.05)
+    there = compared(side(a, left), side(b, right), goals)
+    back = compared(side(b, right), side(a, left), goals)
     assert back.recommendation == SWAPPED[there.recommendation]
-    assert back.similarity == there.similarity
+    assert back.similarity.overall == there.similarity.overall
     assert (back.score is None) == (there.score is None)
     assert back.score is None or back.score == -there.score
     assert [change.name for change in there.metrics] == sorted({*a, *b}) == [change.name for change in back.metrics]
@@ -235,7 +234,7 @@ def test_the_recommendation_goes_by_the_mean():
     assert recommended({"auc": 0.5, "loss": 1.0}, {"auc": 1.0, "loss": 1.5}) == RECOMMEND_B
     assert recommended({"auc": 0.9, "x": 1}, {"auc": 0.8, "x": 100}) == RECOMMEND_A
     assert recommended({"auc": 0.9, "f1": 0.1}, {"auc": 0.8, "recall": 0.9}) == RECOMMEND_A
-    found = compare(version({"auc": 0.5, "loss": 1.0}), version({"auc": 1.0, "loss": 1.5}), {}, 0.05)
+    found = compared(side({"auc": 0.5, "loss": 1.0}), side({"auc": 1.0, "loss": 1.5}))
     assert found.score == pytest.approx((1 / 2 - 1 / 3) / 2)
 
 
@@ -244,7 +243,7 @@ def test_the_recommendation_goes_by_the_mean():
 )
 def test_insufficient_data(a, b):
     """No metric that both have and whose goal is known: nothing is recommended."""
-    found = compare(version(a), version(b), {}, 0.05)
+    found = compared(side(a), side(b))
     assert (found.recommendation, found.score) == (INSUFFICIENT_DATA, None)
 
 
@@ -291,7 +290,7 @@ def test_similarity_counts_keys_with_their_values(a, b, expected):
 def test_similarity_against_a_count_by_hand(a, b):
     """Each parameter that both have with one value counts once in both sets, any other once for each side."""
     assume(a or b)
-    changes = compare(version(params=a), version(params=b), {}, 0.05).parameters
+    changes = compared(side(params=a), side(params=b)).parameters
     assert [change.name for change in changes] == sorted({*a, *b})
     both = sum(change.same for change in changes)
     assert similarity(a, b) == both / (len(a) + len(b) - both)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from modelver.domain.importance import Term
 from modelver.domain.metrics import Goal
 from modelver.errors import Damaged
 from modelver.records.config import Config, parse_config
@@ -42,7 +43,13 @@ def test_the_example_of_the_format():
     assert (found.commit.hooks, found.commit.trailer) == (True, "[skip ci]")
     assert found.rules.stages is not None
     assert list(found.rules.stages) == ["production", "production-*", "staging"]
-    assert found.rules.stages["production"]["must_not_regress"] == {"latency_ms": "10%"}
+    assert found.rules.stages["production"] == {
+        "from": "staging",
+        "require": ("auc >= 0.9",),
+        "must_not_regress": {"latency_ms": 0.1},
+    }
+    assert (found.rules.threshold, found.rules.primary) == (0.05, "accuracy")
+    assert found.rules.importance == (Term(metric="accuracy", weight=0.7),)
     assert found.rules.metrics["temperature"] == Goal(direction="target", target=0.7)
 
 
@@ -87,11 +94,37 @@ def test_an_unknown_key_of_a_stage_is_an_error():
         (b"stages: {Production: }", "stages.Production"),
         (b"stages: {production: staging}", "stages.production: expected a mapping"),
         (b"remotes: {store: x}", "remotes.store: expected a mapping"),
+        (b"stages: {a: {require: 'auc >'}}", "stages.a.require: expected a requirement like 'auc >= 0.9' ("),
+        (b"stages: {a: {require: ['auc > 1', 2]}}", "stages.a.require: expected a string"),
+        (b"stages: {a: {must_not_regress: {auc: 2}}}", "stages.a.must_not_regress.auc: expected a share"),
+        (b"stages: {a: {must_not_regress: [auc]}}", "stages.a.must_not_regress: expected a mapping"),
+        (b"metrics: {auc: {goal: maximize, weight: -1}}", "metrics.auc: expected a weight from 0 on"),
+        (b"metrics: {auc: {weight: 1}}", "metrics.auc: expected maximize, minimize, or a mapping"),
+        (b"comparison: {importance: {auc: high}}", "comparison.importance.auc: expected a finite number"),
+        (b"comparison: {importance: {auc: {per: 1}}}", "comparison.importance.auc.weight: missing"),
+        (b"comparison: {importance: {auc: {weight: 1, per: 0}}}", "importance.auc.per: expected a number above 0"),
+        (b"comparison: {importance: {auc: {weight: 1, pr: 2}}}", "unknown key 'pr'; did you mean per?"),
     ],
 )
 def test_wrong_values_are_damage(data, words):
     """Configuration: a value of the wrong kind is exit 5 with file, line and key."""
     assert words in faults(data)[0]
+
+
+def test_weights_of_metrics_and_of_the_importance_score():
+    """Configuration: a number alone is the weight; `per` is the unit that it counts for."""
+    found = config(
+        b"metrics: {auc: {goal: maximize, weight: 3}, drift: {target: 0, weight: 0}}\n"
+        b"comparison: {importance: {accuracy: 2, latency: {weight: -0.5, per: 100}}}\n"
+    ).rules
+    assert found.metrics["auc"] == Goal(direction="maximize", weight=3)
+    assert found.metrics["drift"] == Goal(direction="target", target=0, weight=0)
+    assert found.importance == (Term(metric="accuracy", weight=2), Term(metric="latency", weight=-0.5, per=100))
+
+
+def test_one_requirement_needs_no_list():
+    """Configuration: `require` is one expression or several."""
+    assert config(b"stages: {a: {require: 'auc > 0.5'}}").rules.stages == {"a": {"require": ("auc > 0.5",)}}
 
 
 def test_all_faults_are_told_at_once():
