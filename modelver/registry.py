@@ -188,7 +188,7 @@ class Registry:
         if_better: bool = False,
         metric: str | None = None,
         min_delta: float | None = None,
-        require: Sequence[str] = (),
+        require: str | Sequence[str] = (),
     ) -> Staged:
         """Give a stage to a version that passes the gates.
 
@@ -199,7 +199,8 @@ class Registry:
         from modelver.operations.gates import Asked
         from modelver.operations.stages import promote
 
-        asked = Asked.of(if_better=if_better, metric=metric, min_delta=min_delta, require=require)
+        expressions = [require] if isinstance(require, str) else require
+        asked = Asked.of(if_better=if_better, metric=metric, min_delta=min_delta, require=expressions)
         return promote(self._workspace(), str(ref), stage, message=message, asked=asked)
 
     @_our_errors
@@ -276,7 +277,8 @@ class Registry:
         """Several versions, the best in one metric first."""
         from modelver.operations.compare import compare
 
-        return compare(self._workspace(), [str(ref) for ref in refs], metric=metric)
+        given = [refs] if isinstance(refs, str) else refs
+        return compare(self._workspace(), [str(ref) for ref in given], metric=metric)
 
     @_our_errors
     def trend(self, model: str, metric: str, *, limit: int | None = None) -> Trend:

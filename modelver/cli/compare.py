@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
+from modelver.cli import github
 from modelver.cli.render import present, present_as
-from modelver.cli.shared import registry
+from modelver.cli.shared import choose_format, registry
+from modelver.errors import CannotTell
 
 
 class DiffFormat(StrEnum):
@@ -53,19 +55,20 @@ def diff(
       modelver diff fraud ./model.safetensors
       modelver diff fraud --fail-if-worse
     """
-    result = registry(context).diff(a, b, samples=samples)
+    choose_format(context, format)
+    try:
+        result = registry(context).diff(a, b, samples=samples)
+    except CannotTell as error:
+        if ci:
+            github.report_error(error, os.environ)
+        raise
     present_as(context, result, format)
     if ci:
-        from modelver.cli.github import report
-
-        report(result, os.environ)
+        github.report(result, os.environ)
     if fail_if_worse:
-        from modelver.domain.gates import not_worse
-        from modelver.errors import CannotTell, CheckFailed
+        from modelver.domain.gates import not_worse, refuse
 
-        holds = not_worse(result.comparison).holds
-        if holds is not True:
-            raise typer.Exit(CheckFailed.code if holds is False else CannotTell.code)
+        refuse(not_worse(result.comparison), result.b.name, "--fail-if-worse")
 
 
 def compare(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from modelver.cli.render import present, present_as
-from modelver.cli.shared import registry
+from modelver.cli.shared import choose_format, registry
 from modelver.errors import UsageError
 
 _REF = "A version: MODEL, MODEL@LABEL, MODEL@STAGE, MODEL~N, an id or its beginning."
@@ -76,10 +76,11 @@ def log(
       modelver log fraud --metric auc
       modelver log fraud --metric auc --format svg > auc.svg
     """
+    if metric is None and format not in (TrendFormat.text, TrendFormat.json):
+        raise UsageError(f"--format {format.value} shows a metric", hint="modelver log MODEL --metric NAME")
+    choose_format(context, format)
     here = registry(context)
     if metric is None:
-        if format is not TrendFormat.text:
-            raise UsageError(f"--format {format.value} shows a metric", hint="modelver log MODEL --metric NAME")
         present(context, here.log(ref, limit=limit))
         return
     if ref is None:

@@ -34,9 +34,8 @@ def present(context: typer.Context, result: Any) -> None:
 
 
 def present_as(context: typer.Context, result: Any, format: str) -> None:
-    """Show a result as `--format` asks for it; `--json` is the same as its format json."""
+    """Show a result as `--format` asks for it; `text` and `json` are what every command has."""
     chosen = choices(context)
-    chosen.json = chosen.json or format == "json"
     if chosen.json or format == "text":
         present(context, result)
         return
@@ -121,11 +120,16 @@ def show_error(error: ModelverError, *, with_json: bool) -> None:
 def _show_details(rows: Sequence[Mapping[str, object]]) -> None:
     """The rows of an error, as a table whose last column may be long."""
     words = {None: "cannot tell", True: "yes", False: "no"}
-    cells = [
-        [printable(words[each] if isinstance(each, bool | None) else str(each)) for each in row.values()]
+    told = [
+        {name: printable(words[each] if isinstance(each, bool | None) else str(each)) for name, each in row.items()}
         for row in rows
     ]
-    for line in _lines(list(rows[0]), cells) if rows else ():
+    lines = list(_lines(list(told[0]), [list(row.values()) for row in told])) if told else []
+    columns = shutil.get_terminal_size().columns if sys.stderr.isatty() else sys.maxsize
+    if max(map(len, lines), default=0) + 2 > columns:
+        facts = (f"{name}: {text}" for row in told for name, text in row.items())
+        lines = [line for fact in facts for line in textwrap.wrap(fact, columns - 2, subsequent_indent="  ")]
+    for line in lines:
         print(f"  {line}", file=sys.stderr)
 
 
@@ -149,7 +153,7 @@ def table(chosen: Choices, head: Sequence[str], rows: Sequence[Sequence[str]]) -
     """A table as wide as the terminal: long names are cut in the middle, and where that is not enough each row is
     a block of lines. In a pipe there is no width to keep to, and nothing is cut.
     """
-    cells = [[printable(text) for text in row] for row in rows]
+    head, cells = [printable(name) for name in head], [[printable(text) for text in row] for row in rows]
     if not sys.stdout.isatty():
         for line in _lines(head, cells):
             print(line)
@@ -165,7 +169,7 @@ def table(chosen: Choices, head: Sequence[str], rows: Sequence[Sequence[str]]) -
 
     grid = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in head:
-        grid.add_column(name, no_wrap=True)
+        grid.add_column(Text(name), no_wrap=True)
     for row in cells:
         grid.add_row(*(Text(text, style=_STYLES.get(text[:1], "")) for text in row))
     Console(no_color=chosen.no_color or None, highlight=False).print(grid)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from types import FrameType
 from typing import TextIO
 
@@ -50,7 +51,7 @@ def run(words: Sequence[str]) -> int:
 
 def _run(words: Sequence[str]) -> int:
     options = words[: words.index("--")] if "--" in words else words
-    with_json, debug = ("--json" in options), ("--debug" in options)
+    with_json, debug = _asks_for_json(options), ("--debug" in options)
     try:
         _invoke(words)
         sys.stdout.flush()
@@ -79,6 +80,11 @@ def _run(words: Sequence[str]) -> int:
         show_trace(failure)
     show_error(failure, with_json=with_json)
     return failure.code
+
+
+def _asks_for_json(options: Sequence[str]) -> bool:
+    """Whether errors are to be JSON, which has to be known also where the words cannot be understood."""
+    return bool({"--json", "--format=json"} & set(options)) or ("--format", "json") in pairwise(options)
 
 
 def _nowhere() -> TextIO:

@@ -108,6 +108,14 @@ def choices(context: typer.Context) -> Choices:
     return context.ensure_object(Choices)
 
 
+def choose_format(context: typer.Context, format: str) -> None:
+    """Let `--format json` be `--json`, errors included; raises `UsageError` for `--json` with another format."""
+    chosen = choices(context)
+    if chosen.json and format not in ("text", "json"):
+        raise UsageError(f"--json and --format {format} are two forms of one answer", hint="give one of them")
+    chosen.json = chosen.json or format == "json"
+
+
 def registry(context: typer.Context) -> Registry:
     """The registry of the directory that the command acts in."""
     from modelver.registry import Registry

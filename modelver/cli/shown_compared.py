@@ -11,7 +11,7 @@ from modelver.cli.shown import when
 from modelver.domain.comparison import Comparison, ParameterChange
 from modelver.domain.samples import PerformanceDelta
 from modelver.domain.similarity import Similarity
-from modelver.domain.text import printable
+from modelver.domain.text import counted, printable
 from modelver.operations.compared import Difference, Leaderboard, Side, Trend
 from modelver.reports import words
 
@@ -32,6 +32,8 @@ def _difference(result: Difference, chosen: Choices) -> None:
     if found.metrics:
         print()
         table(chosen, ("metric", "A", "B", "change", "B is"), list(_metrics(result)))
+        assumed = words.goals_by_name(found.metrics)
+        rows([("goals by name", ", ".join(assumed))] if assumed else [])
     if found.delta is not None:
         print()
         _samples(found.delta, chosen)
@@ -64,7 +66,7 @@ def _parameter(change: ParameterChange) -> tuple[str, ...]:
 
 
 def _samples(delta: PerformanceDelta, chosen: Choices) -> None:
-    head = (words.counted(delta.n, "sample"), "A", "B", "change", "95 % interval", "p", "B is")
+    head = (counted(delta.n, "sample"), "A", "B", "change", "95 % interval", "p", "B is")
     lines = [
         (
             name,
@@ -97,6 +99,8 @@ def _samples(delta: PerformanceDelta, chosen: Choices) -> None:
             for each in delta.slices
         ]
         table(chosen, ("worse in slice", "samples", "metric", "A", "B", "change", "p (Holm)"), worse)
+    for line in words.slices_not_shown(delta):
+        print(line)
 
 
 def _facts(result: Difference, chosen: Choices) -> Iterator[tuple[str, str]]:
@@ -109,6 +113,10 @@ def _facts(result: Difference, chosen: Choices) -> Iterator[tuple[str, str]]:
     alone = a.kind == b.kind == "file"  # then the digests in the line above tell all of the files
     yield from _similarity(found.similarity, chosen, but=("params", "files") if alone else ("params",))
     yield from _importance(found)
+    for sign, side in (("A", result.a), ("B", result.b)):
+        notes = [f"{metric} (note {name})" for metric, name in words.from_notes(side).items()]
+        if notes:
+            yield f"noted of {sign}", ", ".join(notes)
     for rail in found.guardrails:
         rule = f"{rail.metric} at most {words.percent(rail.limit)} worse than {rail.stage}"
         yield "guardrail", f"{rule}: {words.verdict_of_guardrail(rail)}"
@@ -154,7 +162,7 @@ def _leaderboard(result: Leaderboard, chosen: Choices) -> None:
             each.model,
             each.version,
             ", ".join((*each.labels, *each.stages)) or words.NONE,
-            words.number(each.value),
+            words.number(each.value) + ("" if each.source in (None, "record") else " (noted)"),
             *(words.number(each.metrics.get(name)) for name in others),
         )
         for each in result.ranks
@@ -178,7 +186,7 @@ def _trend(result: Trend, chosen: Choices) -> None:
             point.version,
             when(point.created_at),
             ", ".join((*point.labels, *point.stages)) or words.NONE,
-            words.number(point.value),
+            words.number(point.value) + ("" if point.source == "record" else " (noted)"),
         )
         for point in result.points
     ]

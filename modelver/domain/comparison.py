@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modelver.domain.importance import DEFAULT, Importance, Term, importance
 from modelver.domain.metrics import Goal, goal_of
@@ -61,6 +61,8 @@ class Comparison:
     similarity: Similarity
     importance: Importance
     delta: PerformanceDelta | None
+    unread: str | None
+    """Why the samples that both have could not be read."""
     guardrails: tuple[Guardrail, ...]
     score: float | None
     threshold: float
@@ -68,25 +70,39 @@ class Comparison:
     reasons: tuple[str, ...]
 
 
-def compare(a: Compared, b: Compared, criteria: Criteria, delta: PerformanceDelta | None = None) -> Comparison:
-    """Compare side `a` with side `b`; `delta` is what the samples of both tell, where there are some."""
+def compare(
+    a: Compared,
+    b: Compared,
+    criteria: Criteria,
+    delta: PerformanceDelta | None = None,
+    unread: str | None = None,
+) -> Comparison:
+    """Compare side `a` with side `b`; `delta` is what the samples of both tell, `unread` why they could not be read."""
     metrics = changes(a.metrics, b.metrics, criteria.goals)
+    delta = None if delta is None else _with_goals(delta, criteria.goals)
     whole = [change for change in metrics if change.a is not None and change.b is not None]
     known = (*metrics, *_by_samples(delta), *whole)  # of one name, the last counts
     rails = (*guardrails(a.stages, known, "a"), *guardrails(b.stages, known, "b"))
-    found = recommend(metrics, criteria.threshold, delta=delta, primary=criteria.primary, rails=rails)
+    found = recommend(metrics, criteria.threshold, delta=delta, unread=unread, primary=criteria.primary, rails=rails)
     return Comparison(
         metrics=metrics,
         parameters=_parameters(a.params, b.params),
         similarity=similarity(a.characteristics, b.characteristics),
         importance=importance(a.metrics, b.metrics, criteria.importance),
         delta=delta,
+        unread=unread,
         guardrails=rails,
         score=found.score,
         threshold=criteria.threshold,
         recommendation=found.value,
         reasons=found.reasons,
     )
+
+
+def _with_goals(delta: PerformanceDelta, goals: Mapping[str, Goal]) -> PerformanceDelta:
+    """The samples' metrics with the goals that are configured for them."""
+    metrics = {name: replace(each, goal=goals.get(name, each.goal)) for name, each in delta.metrics.items()}
+    return replace(delta, metrics=metrics)
 
 
 def _by_samples(delta: PerformanceDelta | None) -> list[MetricChange]:

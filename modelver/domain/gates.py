@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 
 from modelver.domain.comparison import Comparison
 from modelver.domain.expressions import Expression, Metric, NothingToCompare, Similarity, judge
 from modelver.domain.metrics import Goal, exact, improvement
 from modelver.domain.recommendation import INSUFFICIENT_DATA, RECOMMEND_A, RECOMMEND_B, Guardrail, is_wide, side_of
 from modelver.domain.samples import PairedMetric
+from modelver.domain.text import counted, percent
+from modelver.errors import CannotTell, CheckFailed, ModelverError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +27,12 @@ class Gate:
 def better(comparison: Comparison, holder: str) -> Gate:
     """Whether side b is recommended over the holder, which is side a."""
     value = comparison.recommendation
+    untold = value == INSUFFICIENT_DATA or (value == RECOMMEND_B and comparison.unread is not None)
     return Gate(
         condition=f"better than {holder}",
         source="--if-better",
         found=f"{value}: {'; '.join(comparison.reasons)}",
-        holds=None if value == INSUFFICIENT_DATA else value == RECOMMEND_B,
+        holds=None if untold else value == RECOMMEND_B,
     )
 
 
@@ -42,15 +45,19 @@ def better_in(
     holder: str,
     at_least: float,
     threshold: float,
+    unread: str | None = None,
 ) -> Gate:
     """Whether one metric is better than the holder's by more than `at_least`, in its own unit.
 
     `values` are the holder's and the newcomer's. Where both have samples for the metric, the interval of the
-    difference has to say so as well; one that holds zero and is wider than ±threshold cannot tell.
+    difference has to say so as well; one that holds zero and is wider than ±threshold cannot tell, nor can samples
+    that are there and could not be read (`unread` says why).
     """
     margin = f" by more than {at_least:g}" if at_least else ""
     gate = f"{metric} better than {holder}'s{margin}"
     found, holds = _better_in(metric, values, goal, paired, at_least, threshold)
+    if holds and unread is not None:
+        found, holds = f"{found}, and the samples of both cannot be read: {unread}", None
     return Gate(condition=gate, source="--if-better", found=found, holds=holds)
 
 
@@ -84,11 +91,12 @@ def required(
     expression: Expression,
     value_of: Callable[[Metric | Similarity], int | float | NothingToCompare | None],
     source: str,
+    origin_of: Callable[[Metric | Similarity], str] = lambda _: "",
 ) -> Gate:
-    """Whether an expression holds of the version."""
+    """Whether an expression holds of the version; `origin_of` tells where a value comes from, in words."""
     judged = judge(expression, value_of)
     found = [
-        f"{operand} is {_shown(operand, value)}"
+        f"{operand} is {_shown(operand, value)}{origin_of(operand)}"
         for each in judged.comparisons
         for operand, value in ((each.comparison.left, each.left), (each.comparison.right, each.right))
         if isinstance(operand, Metric | Similarity)
@@ -113,23 +121,40 @@ def kept(rail: Guardrail, source: str) -> Gate:
     found = f"{'unknown' if rail.other is None else rail.other} after {'unknown' if rail.held is None else rail.held}"
     told = rail.regressed is not None or rail.held is None or rail.other is None
     return Gate(
-        condition=f"{rail.metric} at most {rail.limit * 100:.3g} % worse",
+        condition=f"{rail.metric} at most {percent(rail.limit)} worse",
         source=source,
         found=found if told else f"{found}, and its goal is not known",
         holds=None if rail.regressed is None else not rail.regressed,
     )
 
 
-def not_worse(comparison: Comparison) -> Gate:
+def not_worse(comparison: Comparison) -> tuple[Gate, ...]:
     """Whether side b is not worse than side a: neither is a recommended, nor does b break what a's stages ask."""
     value = comparison.recommendation
-    rails = [rail for rail in comparison.guardrails if rail.holder == "a"]
-    holds: bool | None = True
-    if value == INSUFFICIENT_DATA or any(rail.regressed is None for rail in rails):
-        holds = None
-    if value == RECOMMEND_A or any(rail.regressed for rail in rails):
-        holds = False
-    return Gate(condition="not worse", source="--fail-if-worse", found=value, holds=holds)
+    untold = value == INSUFFICIENT_DATA or (value != RECOMMEND_A and comparison.unread is not None)
+    recommended = Gate(
+        condition="A is not recommended",
+        source="--fail-if-worse",
+        found=f"{value}: {'; '.join(comparison.reasons)}",
+        holds=None if untold else value != RECOMMEND_A,
+    )
+    rails = (rail for rail in comparison.guardrails if rail.holder == "a")
+    return (recommended, *(kept(rail, f"stages.{rail.stage}.must_not_regress") for rail in rails))
+
+
+def refuse(gates: Sequence[Gate], who: str, of: str, hints: Sequence[str] = ()) -> None:
+    """Raise `CheckFailed` where a gate does not hold, else `CannotTell` where one cannot be told, with a table of them.
+
+    `who` has to meet the gates, `of` says whose they are.
+    """
+    answer = outcome(gates)
+    if answer is True:
+        return
+    kind, verb = (CheckFailed, "does not meet") if answer is False else (CannotTell, "cannot be told to meet")
+    guilty = counted(sum(gate.holds is answer for gate in gates), "gate")
+    error: ModelverError = kind(f"{who} {verb} {guilty} of {of}", hint=[*hints])
+    error.details = [asdict(gate) for gate in gates if gate.holds is not True]
+    raise error
 
 
 def outcome(gates: Iterable[Gate]) -> bool | None:

@@ -68,9 +68,9 @@ def performance(pairs: Pairs, *, seed: int = 0, resamples: int = 10_000) -> Perf
         metrics = _metrics(a, b, _centred(pairs.truths), flips, seed, resamples)
         first = next(iter(metrics), None)
         slices: tuple[SliceChange, ...] = ()
-        left_out = 0
+        worse = left_out = 0
         if pairs.slices is not None and first is not None:
-            slices, left_out = _slices(pairs.slices, first, a[first], b[first], seed, resamples)
+            slices, worse, left_out = _slices(pairs.slices, first, a[first], b[first], seed, resamples)
         return PerformanceDelta(
             n=len(pairs.truths),
             task="classification" if pairs.classes else "regression",
@@ -78,6 +78,7 @@ def performance(pairs: Pairs, *, seed: int = 0, resamples: int = 10_000) -> Perf
             metrics=metrics,
             flips=flips,
             slices=slices,
+            slices_worse=worse,
             slices_left_out=left_out,
         )
 
@@ -208,15 +209,15 @@ def _flips(a: Array, b: Array) -> Flips:
 
 def _slices(
     slices: Sequence[str], metric: str, a: Array, b: Array, seed: int, resamples: int
-) -> tuple[tuple[SliceChange, ...], int]:
-    """The slices in which b is worse, the worst first, and how many are too small to be tested."""
+) -> tuple[tuple[SliceChange, ...], int, int]:
+    """The slices in which b is worse, the worst first, how many those are, and how many are too small to be tested."""
     numbers = {name: number for number, name in enumerate(dict.fromkeys(slices))}
     groups = np.fromiter(map(numbers.__getitem__, slices), np.int64, len(slices))
     enough = np.bincount(groups) >= MINIMUM
     names = [name for name, number in numbers.items() if enough[number]]
     left_out = len(numbers) - len(names)
     if not names:
-        return (), left_out
+        return (), 0, left_out
     kept = enough[groups]
     groups, a, b = (np.cumsum(enough) - 1)[groups[kept]], a[kept], b[kept]
     sizes = np.bincount(groups)
@@ -233,7 +234,7 @@ def _slices(
     diff = mean_b - mean_a
     gain = diff if GOALS[metric].direction == "maximize" else -diff
     worst = sorted(np.flatnonzero(gain < 0).tolist(), key=lambda number: (gain[number], names[number]))
-    return tuple(
+    shown = tuple(
         SliceChange(
             name=names[number],
             n=int(sizes[number]),
@@ -245,7 +246,8 @@ def _slices(
             goal=GOALS[metric],
         )
         for number in worst[:MOST_SLICES]
-    ), left_out
+    )
+    return shown, len(worst), left_out
 
 
 def _mean_residual_change(pairs: Pairs) -> float | None:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from modelver.domain.metrics import Goal, exact, gain, improvement, is_worse_by_more
 from modelver.domain.samples import PairedMetric, PerformanceDelta
+from modelver.domain.text import percent
 
 RECOMMEND_A, RECOMMEND_B = "RECOMMEND_A", "RECOMMEND_B"
 SIMILAR_PERFORMANCE, INSUFFICIENT_DATA = "SIMILAR_PERFORMANCE", "INSUFFICIENT_DATA"
@@ -53,6 +54,11 @@ class MetricChange:
         """Whether b is better."""
         return self.gain > 0 if self.gain else None
 
+    @property
+    def counts(self) -> bool:
+        """Whether it has a part in the mean gain."""
+        return self.gain is not None and self.goal is not None and self.goal.weight > 0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Guardrail:
@@ -80,18 +86,12 @@ def guardrails(
         for name, limit in limits.items():
             change = known.get(name, MetricChange(name=name, a=None, b=None, goal=None))
             held, other = (change.a, change.b) if holder == "a" else (change.b, change.a)
-            told = change.goal is not None and held is not None and other is not None
+            regressed = None
+            if change.goal is not None and held is not None and other is not None:
+                regressed = is_worse_by_more(change.goal, held, other, limit)
             found.append(
                 Guardrail(
-                    stage=stage,
-                    metric=name,
-                    limit=limit,
-                    holder=holder,
-                    held=held,
-                    other=other,
-                    regressed=is_worse_by_more(change.goal, held, other, limit)
-                    if told and change.goal and held is not None and other is not None
-                    else None,
+                    stage=stage, metric=name, limit=limit, holder=holder, held=held, other=other, regressed=regressed
                 )
             )
     return tuple(found)
@@ -111,25 +111,29 @@ def recommend(
     threshold: float,
     *,
     delta: PerformanceDelta | None = None,
+    unread: str | None = None,
     primary: str | None = None,
     rails: Sequence[Guardrail] = (),
 ) -> Recommendation:
     """Which version to take: by the weighted mean gain, then by the samples of one metric, then by guardrails.
 
     `threshold` is the relative difference that counts, 0.05 for 5 %. `primary` names the metric whose samples have
-    to agree, by default the first that has some.
+    to agree, by default the first that has some. `unread` says why samples that there are could not be read.
     """
     score = mean_gain(metrics)
     value = by_score(score, threshold)
-    reasons = [_of_score(score, threshold, value, [change.name for change in metrics if change.gain is not None])]
+    reasons = [_of_score(score, threshold, value, [change.name for change in metrics if change.counts])]
     if delta is not None:
+        reasons += ["the samples' metrics count once they are recorded, too"] if score is None else []
         value, reason = _by_samples(value, threshold, delta, primary, metrics)
         reasons += reason
+    if unread is not None:
+        reasons.append(f"the samples of both were not asked: {unread}")
     for rail in rails:
-        if rail.regressed:
-            newcomer = RECOMMEND_B if rail.holder == "a" else RECOMMEND_A
-            value = SIMILAR_PERFORMANCE if value == newcomer else value
-        reasons += _of_guardrail(rail)
+        vetoed = rail.regressed and value == (RECOMMEND_B if rail.holder == "a" else RECOMMEND_A)
+        value = SIMILAR_PERFORMANCE if vetoed else value
+        so = f", so {'B' if rail.holder == 'a' else 'A'} is not recommended" if vetoed else ""
+        reasons += [f"{reason}{so}" for reason in _of_guardrail(rail)]
     return Recommendation(value=value, score=None if score is None else float(score), reasons=tuple(reasons))
 
 
@@ -169,15 +173,23 @@ def primary_of(delta: PerformanceDelta, wanted: str | None, metrics: Sequence[Me
     """
     if wanted is not None:
         return wanted if wanted in delta.metrics else None
-    counted = {change.name for change in metrics if change.gain is not None}
+    counted = {change.name for change in metrics if change.counts}
     return next((name for name in delta.metrics if name in counted), next(iter(delta.metrics), None))
 
 
 def side_of(paired: PairedMetric) -> Side | None:
-    """The side that an interval speaks for; None where it holds zero."""
+    """The side that an interval speaks for; None where it holds zero, or where a target lies between both values.
+
+    There the difference of the values is not that of their distances to the target, and the interval is of the former.
+    """
     if paired.low <= 0 <= paired.high:
         return None
-    return "b" if improvement(paired.goal, 0, paired.low) > 0 else "a"
+    if paired.goal.direction != "target":
+        return "b" if improvement(paired.goal, 0, paired.low) > 0 else "a"
+    target = paired.goal.target or 0
+    if min(paired.a, paired.b) < target < max(paired.a, paired.b):
+        return None
+    return "b" if improvement(paired.goal, paired.a, paired.b) > 0 else "a"
 
 
 def is_wide(paired: PairedMetric, threshold: float) -> bool:
@@ -196,14 +208,13 @@ def _by_samples(
             f"the samples do not give {wanted}, the primary metric" if wanted else "the samples give no metric"
         ]
     paired = delta.metrics[name]
-    found = f"{name}: {paired.diff:+.4g} on {delta.n} samples, 95 % interval {paired.low:+.4g} to {paired.high:+.4g}"
+    interval = f"95 % interval {paired.low:+.4g} to {paired.high:+.4g}"
+    found = f"{name}: {paired.diff:+.4g} on {delta.n:,} samples, {interval}"
     side = side_of(paired)
     if side is None and is_wide(paired, threshold):
-        return INSUFFICIENT_DATA, [
-            f"{found}: it holds zero and is wider than ±{_percent(threshold)}, so it cannot tell"
-        ]
+        return INSUFFICIENT_DATA, [f"{found}: it holds zero and is wider than ±{percent(threshold)}, so it cannot tell"]
     if side is None:
-        return _unless_unknown(scored), [f"{found}: it holds zero and lies within ±{_percent(threshold)}"]
+        return _unless_unknown(scored), [f"{found}: it holds zero and lies within ±{percent(threshold)}"]
     if scored == (RECOMMEND_A if side == "b" else RECOMMEND_B):
         return SIMILAR_PERFORMANCE, [f"{found}: it speaks for {side.upper()}, against the score"]
     return scored, [f"{found}: it speaks for {side.upper()}"]
@@ -222,11 +233,7 @@ def _of_score(score: Fraction | None, threshold: float, value: str, counted: Seq
 
 
 def _of_guardrail(rail: Guardrail) -> list[str]:
-    rule = f"{rail.stage} lets {rail.metric} be at most {_percent(rail.limit)} worse than its holder's"
+    rule = f"{rail.stage} lets {rail.metric} be at most {percent(rail.limit)} worse than its holder's"
     if rail.regressed is None:
         return [f"{rule}: that cannot be told, because a value or the goal is missing"]
     return [f"{rule}: {rail.other} is too much after {rail.held}"] if rail.regressed else []
-
-
-def _percent(share: float) -> str:
-    return f"{share * 100:.3g} %"

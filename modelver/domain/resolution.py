@@ -98,7 +98,7 @@ def _newest(reference: Reference, view: View, model: str) -> Resolved:
     standing = [version for version in view.versions(model) if version not in retired]
     if not standing:
         newest = view.versions(model)[-1]
-        hint = f"modelver archive --undo {newest}"
+        hint = f"modelver show {newest}    an id still finds it; modelver archive --undo brings an archived one back"
         raise _missing(reference, 0, f"every version of {model} is archived or yanked", hint)
     if reference.back >= len(standing):
         count = "1 version" if len(standing) == 1 else f"{len(standing)} versions"

@@ -104,8 +104,8 @@ class PerformanceDelta:
     """What `n` samples tell of b against a.
 
     `mean_residual_change` is the mean of (y − ŷ_b) − (y − ŷ_a): a bias and no quality, None where predictions are no
-    numbers. `metrics` stand in the order accuracy, log_loss, brier, mae, rmse, r2. `slices` are those in which b is
-    worse, the worst first; `slices_left_out` counts those with too few samples to say anything.
+    numbers. `metrics` stand in the order accuracy, log_loss, brier, mae, rmse, r2. `slices` are the worst of those in
+    which b is worse, of which there are `slices_worse`; `slices_left_out` counts those with too few samples to tell.
     """
 
     n: int
@@ -114,6 +114,7 @@ class PerformanceDelta:
     metrics: Mapping[str, PairedMetric]
     flips: Flips | None
     slices: tuple[SliceChange, ...] = ()
+    slices_worse: int = 0
     slices_left_out: int = 0
 
 

@@ -74,6 +74,24 @@ def size(count: int) -> str:
     return f"{value / 1000:.1f} PB"
 
 
+def percent(share: float) -> str:
+    """A share of 1 in per cent.
+
+    >>> percent(0.05), percent(1)
+    ('5 %', '100 %')
+    """
+    return f"{share * 100:.3g} %"
+
+
+def counted(count: int, noun: str) -> str:
+    """How many of a noun there are.
+
+    >>> counted(1, "sample"), counted(12000, "sample")
+    ('1 sample', '12,000 samples')
+    """
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
 def _escape(match: re.Match[str]) -> str:
     character = match[0]
     code = ord(character)

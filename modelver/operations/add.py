@@ -140,10 +140,9 @@ class _Addition:
         )
         version, newest = self._version(moment), self._newest(catalog)
         self.created = newest is None or not same_content(newest, version)
-        if self.created and newest is not None and same_but_metrics(newest, version):
+        if self.created and (same := self._same_but_metrics(catalog, version)) is not None:
             scene.remarks.append(
-                f"{newest.version} has these bytes; `modelver note {newest.version} --metric K=V` "
-                "tells what became known of a version later"
+                f"{same} has these bytes; `modelver note {same} --metric K=V` tells what became known of it later"
             )
         self.version = version = version if self.created or newest is None else newest
         scene.new = version.version if self.created else None
@@ -197,6 +196,12 @@ class _Addition:
     def _newest(self, catalog: Catalog) -> Version | None:
         known = catalog.versions(self.model)
         return catalog.records(self.model, known[-1:])[0] if known else None
+
+    def _same_but_metrics(self, catalog: Catalog, version: Version) -> str | None:
+        """The newest version, if there is one, that differs from the new one in metrics alone."""
+        likely = [each for each in catalog.versions(self.model) if each[-8:] == version.version[-8:]]
+        known = catalog.records(self.model, likely)
+        return next((each.version for each in reversed(known) if same_but_metrics(each, version)), None)
 
     def _version(self, moment: datetime) -> Version:
         draft = self.draft

@@ -11,6 +11,7 @@ from modelver.domain.metrics import Goal, goal_of, improvement
 from modelver.domain.text import nearest, quoted
 from modelver.errors import NotFound, UsageError
 from modelver.operations.compared import Leaderboard, Point, Rank, Trend
+from modelver.operations.sides import rules_of
 from modelver.operations.standing import labels_of, stages_of
 from modelver.operations.workspace import Workspace
 from modelver.records.rules import Rules
@@ -25,14 +26,18 @@ def compare(workspace: Workspace, refs: Sequence[str], *, metric: str | None = N
     if len(refs) < 2:
         raise UsageError("compare takes two or more versions", hint="modelver compare REF REF…")
     found = {(each.model, each.version): each for each in map(workspace.find, refs)}
+    if len(found) < 2:
+        raise UsageError("compare takes two or more versions, and all of these are one")
     catalog = workspace.chosen
     known = [catalog.evidence(catalog.record(each)) for each in found.values()]
-    rules = catalog.rules(known[0].version.model)
+    told: list[str] = []
+    rules = rules_of(catalog, [each.version.model for each in known], told)
     name = metric if metric is not None else _chosen(known, rules)
     if not any(name in each.metrics for each in known):
         raise _no_metric(name, (each for every in known for each in every.metrics))
     goal = goal_of(name, rules.metrics)
-    told = [] if goal else [f"the goal of {name} is not known, so nobody is ranked; the configuration can name it"]
+    if goal is None:
+        told.append(f"the goal of {name} is not known, so nobody is ranked; the configuration can name it")
     ranks = [_rank(catalog, each, name, known, goal) for each in known]
     ranks.sort(key=lambda rank: (rank.value is None, rank.rank or 0, -(rank.value or 0) if goal is None else 0))
     return Leaderboard(

@@ -119,6 +119,7 @@ def _delta(delta: PerformanceDelta) -> dict[str, Any]:
         "metrics": {name: _paired(each) for name, each in delta.metrics.items()},
         "flips": delta.flips,
         "slices": [_slice(each) for each in delta.slices],
+        "slices_worse": delta.slices_worse,
         "slices_left_out": delta.slices_left_out,
     }
 

@@ -7,10 +7,10 @@ from modelver.domain.references import File, parse
 from modelver.domain.resolution import Resolved
 from modelver.domain.text import quoted
 from modelver.errors import CannotTell, NotFound, UsageError
-from modelver.operations.branch import differing
+from modelver.operations.branch import differing, yank_remark
 from modelver.operations.compared import Difference
 from modelver.operations.predictions import Predictions
-from modelver.operations.sides import Weighed, criteria_of, of_file, of_version, weigh
+from modelver.operations.sides import Weighed, criteria_of, of_file, of_version, rules_of, weigh
 from modelver.operations.workspace import Workspace
 
 _HOLDER = "production"
@@ -19,8 +19,9 @@ _HOLDER = "production"
 def diff(workspace: Workspace, a: str | None, b: str, *, samples: bool = True) -> Difference:
     """How version `b` differs from `a`; by default `a` is the holder of production, else the version before `b`.
 
-    Each may also be the path of a file. Goals of metrics and the threshold are those of b's model. Without `samples`
-    the files of predictions are left out. Raises `CannotTell` for predictions that do not belong together.
+    Each may also be the path of a file. Goals of metrics and the threshold are those of the model, or of the registry
+    where two models have different ones. Without `samples` the files of predictions are left out. Raises `CannotTell`
+    for predictions that do not belong together.
     """
     told: list[str] = []
     new = _found(workspace, b)
@@ -28,7 +29,7 @@ def diff(workspace: Workspace, a: str | None, b: str, *, samples: bool = True) -
         raise UsageError(f"which version is {quoted(b)} compared with?", hint=f"modelver diff REF {b}")
     old = _found(workspace, a) if a is not None else _counterpart(workspace, new)
     catalog, model = workspace.chosen, (new or old)
-    rules = catalog.rules(model.model) if model else catalog.config.rules
+    rules = rules_of(catalog, [each.model for each in (old, new) if each is not None], told)
     first = _side(workspace, catalog, old, a, told)
     second = _side(workspace, catalog, new, b, told)
     _name_known_bytes(catalog, first, second, told)
@@ -80,7 +81,9 @@ def _counterpart(workspace: Workspace, found: Resolved | None) -> Resolved:
     if workspace.at is None and (remark := differing(workspace.branch, catalog, found.model, _HOLDER)):
         workspace.told.append(remark)
     if pointer is not None and pointer.version not in (None, found.version):
-        return Resolved(model=found.model, version=pointer.version or "")
+        holder = Resolved(model=found.model, version=pointer.version or "")
+        workspace.told.extend(filter(None, [yank_remark(catalog, holder)]))
+        return holder
     retired = catalog.retired(found.model)
     before = [each for each in catalog.versions(found.model) if each < found.version and each not in retired]
     if not before:

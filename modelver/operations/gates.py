@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,8 @@ from modelver.catalog import Catalog
 from modelver.domain.evidence import Evidence
 from modelver.domain.records import Values, Version
 from modelver.domain.resolution import Resolved
-from modelver.errors import CannotTell, CheckFailed, ModelverError, NotFound, UsageError
+from modelver.errors import NotFound, UsageError
+from modelver.operations.branch import yank_remark
 from modelver.operations.workspace import Workspace
 
 if TYPE_CHECKING:  # a promotion that nobody asks anything of loads none of this
@@ -78,21 +79,17 @@ class Gatekeeper:
         """
         if not self.asked.if_better and not self.asked.require and not candidate.rules.keys() - {"from"}:
             return ()
-        from modelver.domain.gates import outcome
+        from modelver.domain.gates import outcome, refuse
 
-        gates = _Judging(self, catalog, candidate, told).gates()
-        answer = outcome(gates)
-        if answer is True:
-            return gates
-        found, stage = candidate.found, candidate.stage
-        open_gates = [gate for gate in gates if gate.holds is answer]
-        verb = "does not meet" if answer is False else "cannot be told to meet"
-        error: ModelverError = (CheckFailed if answer is False else CannotTell)(
-            f"{found.version} {verb} {_counted(len(open_gates), 'gate')} of {stage}",
-            hint=f"modelver diff {found.model}@{stage} {found.version}" if candidate.new is None else None,
-        )
-        error.details = [{**asdict(gate), "holds": gate.holds} for gate in gates if gate.holds is not True]
-        raise error
+        judging = _Judging(self, catalog, candidate)
+        gates = judging.gates()
+        if outcome(gates) is not True:
+            found, stage = candidate.found, candidate.stage
+            compare = candidate.new is None and judging.holder is not None
+            way = [f"modelver diff {found.model}@{stage} {found.version}"] if compare else []
+            refuse(gates, found.version, stage, [*dict.fromkeys(judging.told), *way])
+        told += judging.told
+        return gates
 
     @cached_property
     def predictions(self) -> Predictions:
@@ -105,11 +102,12 @@ class Gatekeeper:
 class _Judging:
     """One candidate against the present holder; what is not asked for is not looked at."""
 
-    def __init__(self, keeper: Gatekeeper, catalog: Catalog, candidate: Candidate, told: list[str]) -> None:
+    def __init__(self, keeper: Gatekeeper, catalog: Catalog, candidate: Candidate) -> None:
         self.keeper = keeper
         self.catalog = catalog
         self.candidate = candidate
-        self.told = told
+        self.told: list[str] = []
+        self._unread: list[str] = []
 
     def gates(self) -> tuple[Gate, ...]:
         """Every gate, judged."""
@@ -121,8 +119,8 @@ class _Judging:
         assert isinstance(configured, Sequence)
         return (
             *self._better(),
-            *(required(each, self._value, "--require") for each in asked.require),
-            *(required(parse(str(each)), self._value, f"stages.{stage}.require") for each in configured),
+            *(required(each, self._value, "--require", self._origin) for each in asked.require),
+            *(required(parse(str(each)), self._value, f"stages.{stage}.require", self._origin) for each in configured),
             *(kept(rail, f"stages.{stage}.must_not_regress") for rail in self._rails()),
         )
 
@@ -139,6 +137,7 @@ class _Judging:
         if pointer is None or pointer.version in (None, found.version):
             return None
         held = Resolved(model=found.model, version=pointer.version or "")
+        self.told += filter(None, [yank_remark(self.catalog, held)])
         return self.catalog.evidence(self.catalog.record(held))
 
     def _better(self) -> tuple[Gate, ...]:
@@ -159,18 +158,21 @@ class _Judging:
         from modelver.domain.metrics import goal_of
         from modelver.domain.samples import GOALS
 
-        delta = self.comparison.delta
-        paired = delta.metrics.get(metric) if delta else None
+        comparison = self.comparison
+        paired = comparison.delta.metrics.get(metric) if comparison.delta else None
+        old, new = self._of(holder, metric), self._of(self.evidence, metric)
+        if paired is not None and not (metric in holder.metrics and metric in self.evidence.metrics):
+            old, new = paired.a, paired.b  # of one kind: a number that was recorded may be of other data
         goals = self.catalog.rules(holder.version.model).metrics
-        values = (self._of(holder, metric), self._of(self.evidence, metric))
         return better_in(
             metric,
-            values,
+            (old, new),
             goal_of(metric, goals) or GOALS.get(metric),
             paired,
             holder=holder.version.version,
             at_least=self.keeper.asked.min_delta or 0,
-            threshold=self.comparison.threshold,
+            threshold=comparison.threshold,
+            unread=comparison.unread if metric in GOALS else None,
         )
 
     def _rails(self) -> Sequence[Guardrail]:
@@ -189,7 +191,22 @@ class _Judging:
 
         if isinstance(operand, Metric):
             return self._of(self.evidence, operand.name)
-        return NOTHING_TO_COMPARE if self.holder is None else self.recorded.similarity.overall
+        if self.holder is None:
+            return NOTHING_TO_COMPARE
+        overall = self.recorded.similarity.overall
+        return None if self._unread else overall  # what could not be read here would make it another number
+
+    def _origin(self, operand: Metric | Similarity) -> str:
+        """Where a metric of the candidate comes from, unless it is its record."""
+        from modelver.domain.evidence import RECORD
+        from modelver.domain.expressions import Metric
+
+        if not isinstance(operand, Metric) or self.evidence.sources.get(operand.name) == RECORD:
+            return ""
+        source = self.evidence.sources.get(operand.name)
+        return (
+            f" (note {source})" if source else " (samples)" if self._of(self.evidence, operand.name) is not None else ""
+        )
 
     def _of(self, evidence: Evidence, metric: str) -> int | float | None:
         """A metric of a version: as it is recorded, else what its samples give."""
@@ -227,11 +244,7 @@ class _Judging:
         from modelver.operations.sides import of_version
 
         assert self.holder is not None
-        a, b = (
-            of_version(self.keeper.workspace, self.catalog, each, self.told) for each in (self.holder, self.evidence)
-        )
+        workspace, both = self.keeper.workspace, (self.holder, self.evidence)
+        a, b = (of_version(workspace, self.catalog, each, self._unread) for each in both)
+        self.told += self._unread
         return a, b
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

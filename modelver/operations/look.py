@@ -102,6 +102,7 @@ def show(workspace: Workspace, ref: str) -> Shown:
         metrics=known.metrics,
         sources=known.sources,
         notes=known.notes,
+        note_fields=tuple({"name": note.name, **schema.note_mapping(note)} for note in known.notes),
         yanked=yank_of(known.notes) is not None,
     )
 

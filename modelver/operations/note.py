@@ -6,8 +6,8 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
-from modelver.domain.evidence import YANK
 from modelver.domain.records import Note, Value, same_words
 from modelver.domain.text import quoted
 from modelver.errors import UsageError
@@ -45,7 +45,8 @@ def note(workspace: Workspace, ref: str, request: NoteRequest) -> Noted:
     meta = plain_mapping(request.meta, "meta")
     message = checked_text(request.message, "message")
     kind = _kind(request.kind, numbers=bool(metrics) or request.predictions is not None)
-    if not (metrics or meta or message or request.data or request.predictions or kind == YANK):
+    says = request.kind not in (None, "evaluation", "comment")  # an approval, a yank: the kind itself is the word
+    if not (metrics or meta or message or request.data or request.predictions or says):
         raise UsageError("a note has to say something", hint=f"modelver note {ref} -m TEXT    or --metric K=V")
     inputs = edges(workspace, request.data, of_data="evaluated-on")
     attachments = predictions.taken(workspace, request.predictions)
@@ -54,11 +55,14 @@ def note(workspace: Workspace, ref: str, request: NoteRequest) -> Noted:
 
     def plan(scene: Scene) -> Plan:
         found = scene.find(ref)
+        notes = scene.catalog.notes(found.model, found.version)
+        # Later notes override earlier ones, so no two of a version are of one second.
+        after = [each.created_at + timedelta(seconds=1) for each in notes]
         new = Note(
             model=found.model,
             version=found.version,
             kind=kind,
-            created_at=scene.moment(found.model),
+            created_at=max([scene.moment(found.model), *after]),
             created_by=scene.by,
             message=message,
             metrics=metrics,
@@ -66,13 +70,19 @@ def note(workspace: Workspace, ref: str, request: NoteRequest) -> Noted:
             attachments=attachments,
             meta=meta,
         )
-        known = next((each for each in scene.catalog.notes(found.model, found.version) if same_words(each, new)), None)
+        known = next((each for each in notes if same_words(each, new)), None)
         files: dict[str, bytes | None] = {}
         if known is None:
             data = schema.dump_note(new)
             name = f"{new.created_at:%Y%m%d%H%M%S}_{digest_of_bytes(data)[7:15]}"
             known = dataclasses.replace(new, name=name)
             files[layout.note_path(found.model, found.version, name)] = data
+            record = scene.catalog.record(found)
+            scene.remarks += [
+                f"{name} stays {record.metrics[name]}, which the record says; --data names data of the note's own"
+                for name in new.metrics
+                if name in record.metrics and not new.inputs
+            ]
         noted[:] = [known]
         return Plan(
             model=found.model, version=found.version, part=Part(op="note", name=kind, files=files), message=message

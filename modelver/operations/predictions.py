@@ -10,7 +10,7 @@ from modelver.domain.evidence import PREDICTIONS
 from modelver.domain.paths import check_relative
 from modelver.domain.records import Attachment
 from modelver.domain.text import quoted
-from modelver.errors import ModelverError, UsageError
+from modelver.errors import CannotTell, Damaged, ModelverError, UsageError
 from modelver.operations.workspace import Workspace
 from modelver.storage.hashing import digest_of_bytes
 
@@ -60,7 +60,6 @@ class Predictions:
         """
         digest = attachment.digest
         if digest not in self._samples:
-            from modelver.errors import Damaged
             from modelver.storage.export import mismatch
             from modelver.storage.predictions import LIMIT, read_predictions
 
@@ -68,7 +67,10 @@ class Predictions:
                 data = stream.read(LIMIT + 1)
             if digest_of_bytes(data) != digest:
                 raise mismatch(digest, digest_of_bytes(data))
-            self._samples[digest] = read_predictions(io.BytesIO(data), name=attachment.path, error=Damaged)
+            try:
+                self._samples[digest] = read_predictions(io.BytesIO(data), name=attachment.path, error=Damaged)
+            except UsageError as error:  # what is stored was read once; what reads it is not installed here
+                raise CannotTell(error.message, hint=error.hints) from error
         return self._samples[digest]
 
     def delta(self, a: Attachment, b: Attachment) -> PerformanceDelta:

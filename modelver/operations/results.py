@@ -139,6 +139,8 @@ class Shown:
     """For each metric `record`, or the name of the note that it comes from."""
     notes: tuple[Note, ...]
     """What became known later, oldest first."""
+    note_fields: tuple[Mapping[str, Any], ...]
+    """The notes' own keys, as they stand in their files, with their names."""
     yanked: bool
 
     def document(self) -> dict[str, Any]:
@@ -146,7 +148,7 @@ class Shown:
         artifact = self.record.artifact
         computed = {"hash": artifact.digest.removeprefix("sha256:"), "size": artifact.size, "commit": self.commit}
         standing = {"labels": self.labels, "stages": self.stages, "state": self.state, "present": self.present}
-        later = {"metrics": self.metrics, "sources": self.sources, "notes": [_note(note) for note in self.notes]}
+        later = {"metrics": self.metrics, "sources": self.sources, "notes": self.note_fields}
         return {**self.fields, **computed, **standing, **later, "yanked": self.yanked}
 
     def __str__(self) -> str:
@@ -170,11 +172,6 @@ class Status:
     artifacts: tuple[ArtifactState, ...]
     only_here: int
     remarks: tuple[str, ...] = told()
-
-
-def _note(note: Note) -> dict[str, Any]:
-    shown = ("name", "kind", "created_at", "created_by", "message", "metrics", "inputs", "attachments", "meta")
-    return {key: getattr(note, key) for key in shown}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -45,6 +45,16 @@ def criteria_of(rules: Rules) -> Criteria:
     )
 
 
+def rules_of(catalog: Catalog, models: Sequence[str], told: list[str]) -> Rules:
+    """What versions of some models are compared by: the rules that all of them share, else those for all models."""
+    found = [catalog.rules(model) for model in dict.fromkeys(models)]
+    if found and all(rules == found[0] for rules in found):
+        return found[0]
+    if found:
+        told.append("the models have different rules on their cards, so those of config.yaml count")
+    return catalog.config.rules
+
+
 def of_version(workspace: Workspace, catalog: Catalog, evidence: Evidence, told: list[str]) -> Weighed:
     """A version as a side; the stages that it holds come with what they ask of others."""
     record = evidence.version
@@ -82,7 +92,7 @@ def limits_of(rules: Rules, stage: str) -> Mapping[str, float]:
 def of_file(workspace: Workspace, typed: str, told: list[str]) -> Weighed:
     """A file or a directory that is registered nowhere: its bytes, and nothing else is known of it."""
     path = workspace.typed(typed)
-    name = workspace.relative(path) or typed
+    name = (workspace.relative(path) if workspace.repository.work_tree else None) or typed
     try:
         stored, entries = workspace.store.look(path, cache=workspace.stat_cache, name=name)
     except NotFound:
@@ -103,15 +113,16 @@ def _opened(path: Path, entry: Entry) -> BinaryIO:
 
 
 def weigh(a: Weighed, b: Weighed, criteria: Criteria, predictions: Predictions | None, told: list[str]) -> Comparison:
-    """Compare two sides, with their samples where both have some that are here; `told` gets why some are not used."""
-    delta = None
+    """Compare two sides, with their samples where both have some; `told` gets why some are not used."""
+    delta = unread = None
     sides = [(each.side, each.predictions) for each in (a, b)]
     absent = [side.version for side, attachment in sides if attachment is None]
     if predictions is not None and a.predictions is not None and b.predictions is not None:
         try:
             delta = predictions.delta(a.predictions, b.predictions)
         except NotFound as error:
-            told.append(f"samples are not compared: {error.message}")
+            unread = error.message
+            told.append(f"samples are not compared: {unread}")
     elif predictions is not None and len(absent) == 1 and absent != [None]:
         told.append(f"samples are not compared, because {absent[0]} has none")
-    return compare(a.compared, b.compared, criteria, delta)
+    return compare(a.compared, b.compared, criteria, delta, unread)

@@ -102,7 +102,7 @@ def _stages(fields: Fields, faults: Faults) -> Mapping[str, Values] | None:
         before = rules.may("from", stage_name, None)
         if before == name:
             faults.add(node, f"{name} cannot come after itself", "from")
-        require: tuple[str, ...] = rules.may("require", _expressions, ())
+        require = _expressions(rules.may("require", _node, None), faults)
         limits = rules.table("must_not_regress", _share)
         given: Values = {"from": before, "require": require, "must_not_regress": limits}
         found[name] = {key: value for key, value in given.items() if value}
@@ -111,17 +111,23 @@ def _stages(fields: Fields, faults: Faults) -> Mapping[str, Values] | None:
     return found | {name: {} for name in named if rule_of(name, found) is None}
 
 
-def _expressions(node: Node) -> tuple[str, ...]:
+def _expressions(node: Node | None, faults: Faults) -> tuple[str, ...]:
     """One requirement, or a list of them; each as a person wrote it."""
-    given = node.value if isinstance(node.value, list) else [node]
-    for each in given:
-        from modelver.domain import expressions  # only a configuration with requirements needs their grammar
+    if node is None or node.value is None:
+        return ()
+    from modelver.domain import expressions  # only a configuration with requirements needs their grammar
 
+    found = []
+    for each in node.value if isinstance(node.value, list) else [node]:
+        if not isinstance(each.value, str):
+            faults.add(each, f"expected a requirement like 'auc >= 0.9', found {each.shown()}")
+            continue
         try:
-            expressions.parse(text(each))
+            expressions.parse(each.value)
         except UsageError as error:
-            raise Wrong(f"a requirement like 'auc >= 0.9' ({error.message})") from None
-    return tuple(map(text, given))
+            faults.add(each, f"{each.shown()} is no requirement: {error.message}")
+        found.append(each.value)
+    return tuple(found)
 
 
 def _importance(fields: Fields, faults: Faults) -> tuple[Term, ...] | None:

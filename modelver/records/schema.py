@@ -38,6 +38,7 @@ __all__ = [
     "dump_note",
     "dump_stage",
     "dump_version",
+    "note_mapping",
     "parse_archive",
     "parse_label",
     "parse_note",
@@ -210,26 +211,29 @@ def parse_note(data: bytes, name: str) -> Note:
     return parsed(data, name, _note)
 
 
+def note_mapping(note: Note) -> dict[str, Any]:
+    """The keys of a note's file, in their order."""
+    return {
+        "format": note.format,
+        "model": note.model,
+        "version": note.version,
+        "kind": note.kind,
+        "created_at": moment_text(note.created_at),
+        "created_by": note.created_by,
+        "message": note.message,
+        **filled(
+            metrics=ordered(note.metrics),
+            inputs=[_input_map(each) for each in note.inputs],
+            attachments={key: _attachment_map(each) for key, each in sorted(note.attachments.items())},
+            meta=ordered(note.meta),
+        ),
+        **ordered(note.more),
+    }
+
+
 def dump_note(note: Note) -> bytes:
     """The file of a note."""
-    return yaml.write(
-        {
-            "format": note.format,
-            "model": note.model,
-            "version": note.version,
-            "kind": note.kind,
-            "created_at": moment_text(note.created_at),
-            "created_by": note.created_by,
-            "message": note.message,
-            **filled(
-                metrics=ordered(note.metrics),
-                inputs=[_input_map(each) for each in note.inputs],
-                attachments={key: _attachment_map(each) for key, each in sorted(note.attachments.items())},
-                meta=ordered(note.meta),
-            ),
-            **ordered(note.more),
-        }
-    )
+    return yaml.write(note_mapping(note))
 
 
 def _note(fields: Fields) -> Note:

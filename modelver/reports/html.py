@@ -9,6 +9,7 @@ from modelver.domain.comparison import Comparison
 from modelver.domain.recommendation import RECOMMEND_A, RECOMMEND_B, Guardrail
 from modelver.domain.samples import PerformanceDelta
 from modelver.domain.similarity import Similarity
+from modelver.domain.text import counted
 from modelver.operations.compared import Difference, Side
 from modelver.reports import words
 from modelver.reports.markup import element
@@ -31,7 +32,7 @@ from modelver.reports.page import (
 
 def difference(result: Difference) -> str:
     """A page that tells how B differs from A."""
-    title = words.HEADLINES[result.recommendation]
+    title = words.headline(result.comparison)
     return page(f"{title} – {_name(result.a)}, {_name(result.b)}", _parts(result, title))
 
 
@@ -52,7 +53,7 @@ def _parts(result: Difference, title: str) -> Iterator[Element]:
     if found.metrics:
         yield section("Metrics", _metrics(found))
     if found.delta:
-        yield section(f"The same {words.counted(found.delta.n, 'sample')}", *_samples(found.delta))
+        yield section(f"The same {counted(found.delta.n, 'sample')}", *_samples(found.delta))
     if found.guardrails:
         yield section("Guardrails", _guardrails(found.guardrails))
     if found.parameters:
@@ -144,9 +145,7 @@ def _slices(delta: PerformanceDelta) -> Iterator[Element]:
         yield element("h3", "Slices in which B is worse")
         yield table("Slices", ("slice", "samples", "metric", "A", "B", "difference", "p"), rows)
         yield quiet("The worst first; p is corrected for the number of slices (Holm).")
-    if delta.slices_left_out:
-        left_out = f"{words.counted(delta.slices_left_out, 'slice')} with too few samples to tell"
-        yield quiet(left_out)
+    yield from map(quiet, words.slices_not_shown(delta))
 
 
 def _guardrails(rails: Sequence[Guardrail]) -> Element:

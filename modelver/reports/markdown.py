@@ -14,7 +14,7 @@ from modelver.domain.comparison import Comparison
 from modelver.domain.recommendation import Guardrail
 from modelver.domain.samples import PerformanceDelta
 from modelver.domain.similarity import Similarity
-from modelver.domain.text import printable, size
+from modelver.domain.text import counted, printable, size
 from modelver.operations.compared import Difference, Side
 from modelver.reports import words
 
@@ -29,7 +29,7 @@ def difference(result: Difference) -> str:
     """A comment that tells how B differs from A, with what is seldom looked at folded away."""
     found = result.comparison
     parts = [
-        f"## {words.HEADLINES[found.recommendation]}",
+        f"## {words.headline(found)}",
         _list([_side("A", result.a), _side("B", result.b)]),
         *_metrics(found),
         *(_samples(found.delta) if found.delta else ()),
@@ -99,11 +99,13 @@ def _metrics(found: Comparison) -> Iterator[str]:
     ]
     yield _table(("metric", "A", "B", "change", "B is"), rows)
     yield _more(found.metrics, _ROWS)
+    assumed = words.goals_by_name(found.metrics)
+    yield f"Goals by name: {', '.join(map(code, assumed[:_LINES]))}{_more(assumed, _LINES)}" if assumed else ""
     yield words.mean_gain(found) or ""
 
 
 def _samples(delta: PerformanceDelta) -> Iterator[str]:
-    yield f"### The same {words.counted(delta.n, 'sample')}"
+    yield f"### The same {counted(delta.n, 'sample')}"
     rows = [
         (
             code(name),
@@ -138,14 +140,12 @@ def _slices(delta: PerformanceDelta) -> Iterator[str]:
             words.signed(each.diff),
             words.p_value(each.p_value),
         )
-        for each in delta.slices[:_LINES]
+        for each in delta.slices
     ]
     if rows:
         yield "Slices in which B is worse, the worst first; p is corrected for their number (Holm):"
         yield _table(("slice", "samples", "metric", "A", "B", "difference", "p"), rows)
-        yield _more(delta.slices, _LINES)
-    if delta.slices_left_out:
-        yield f"{words.counted(delta.slices_left_out, 'slice')} with too few samples to tell"
+    yield from words.slices_not_shown(delta)
 
 
 def _guardrail(rail: Guardrail) -> str:

@@ -12,6 +12,7 @@ from math import ceil, floor
 from xml.etree.ElementTree import Element, tostring  # nothing is parsed here
 
 from modelver.domain.metrics import exact
+from modelver.domain.text import counted
 from modelver.operations.compared import Point, Trend
 from modelver.operations.results import moment
 from modelver.reports import words
@@ -51,7 +52,7 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans
 def svg(trend: Trend) -> str:
     """A line chart, the versions in their order from left to right and equally far from each other."""
     title = f"{_short(trend.metric)} of {_short(trend.model)}"
-    facts = [f"goal: {_short(words.goal(trend.goal))}", words.counted(len(trend.points), "version")]
+    facts = [f"goal: {_short(words.goal(trend.goal))}", counted(len(trend.points), "version")]
     facts += [f"{trend.missing:,} without it"] if trend.missing else []
     picture = element(
         "svg",

@@ -5,9 +5,10 @@ Nothing here makes text safe to show: what comes from people passes through as i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from modelver.domain import text
 from modelver.domain.evidence import RECORD
 from modelver.domain.recommendation import (
     INSUFFICIENT_DATA,
@@ -15,10 +16,11 @@ from modelver.domain.recommendation import (
     RECOMMEND_B,
     SIMILAR_PERFORMANCE,
     MetricChange,
+    bound,
     side_of,
 )
 from modelver.domain.similarity import value_text
-from modelver.domain.text import size
+from modelver.domain.text import counted, size
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from modelver.domain.importance import Importance
     from modelver.domain.metrics import Goal
     from modelver.domain.recommendation import Guardrail
-    from modelver.domain.samples import Flips, PairedMetric, PerformanceDelta, SliceChange
+    from modelver.domain.samples import Flips, PairedMetric, PerformanceDelta
     from modelver.domain.similarity import Aspect
     from modelver.operations.compared import Side
 
@@ -48,6 +50,9 @@ HEADLINES: Mapping[str, str] = {
     INSUFFICIENT_DATA: "Not enough data to recommend A or B",
 }
 """Each recommendation in words."""
+
+NEITHER = "Neither is recommended"
+"""In the place of the second where something spoke against what the score alone recommends."""
 
 _WHOLE = 10**15  # longer whole numbers are not read digit by digit
 
@@ -82,7 +87,7 @@ def percent(share: float | None) -> str:
     >>> percent(0.05), percent(1.0), percent(None)
     ('5 %', '100 %', '-')
     """
-    return NONE if share is None else f"{share * 100:.3g} %"
+    return NONE if share is None else text.percent(share)
 
 
 def interval(low: float, high: float) -> str:
@@ -101,15 +106,6 @@ def p_value(p: float) -> str:
     ('0.0432', '1', '< 0.0001')
     """
     return "< 0.0001" if p < 0.0001 else f"{p:.3g}"
-
-
-def counted(count: int, noun: str) -> str:
-    """How many of a noun there are.
-
-    >>> counted(1, "sample"), counted(12000, "sample")
-    ('1 sample', '12,000 samples')
-    """
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def first_line(text: str) -> str:
@@ -148,11 +144,6 @@ def verdict_of_samples(paired: PairedMetric) -> str:
     return {"b": BETTER, "a": WORSE, None: UNDECIDED}[side_of(paired)]
 
 
-def verdict_of_slice(each: SliceChange) -> str:
-    """What B is in a slice."""
-    return verdict(MetricChange(name=each.metric, a=each.a, b=each.b, goal=each.goal))
-
-
 def verdict_of_guardrail(rail: Guardrail) -> str:
     """Whether a guardrail holds."""
     return CANNOT_TELL if rail.regressed is None else REGRESSED if rail.regressed else KEPT
@@ -172,6 +163,19 @@ def marked(word: str) -> str:
     ('▲ better', 'goal unknown')
     """
     return f"{MARKS[word]} {word}" if word in MARKS else word
+
+
+def headline(found: Comparison) -> str:
+    """The recommendation in words."""
+    scored = found.score is not None and abs(found.score) > bound(found.threshold)
+    if found.recommendation == SIMILAR_PERFORMANCE and scored:
+        return NEITHER
+    return HEADLINES[found.recommendation]
+
+
+def goals_by_name(changes: Sequence[MetricChange]) -> list[str]:
+    """The metrics whose goal comes from their name, each with what that is."""
+    return [f"{each.name} ({each.goal.direction})" for each in changes if each.goal and each.goal.assumed]
 
 
 def mean_gain(found: Comparison) -> str | None:
@@ -213,6 +217,13 @@ def flip_counts(found: Flips) -> tuple[tuple[str, int], ...]:
 def lines(aspect: Aspect) -> list[tuple[str, str]]:
     """What only one of the two has in an aspect, each with `A` or `B`."""
     return [("A", each) for each in aspect.only_a] + [("B", each) for each in aspect.only_b]
+
+
+def slices_not_shown(delta: PerformanceDelta) -> list[str]:
+    """What there is to say of slices that are not listed."""
+    more, left_out = delta.slices_worse - len(delta.slices), delta.slices_left_out
+    told = [f"B is worse in {counted(more, 'slice')} more"] if more else []
+    return told + ([f"{counted(left_out, 'slice')} with too few samples to tell"] if left_out else [])
 
 
 def methods(delta: PerformanceDelta) -> dict[str, list[str]]:

@@ -69,6 +69,9 @@ def test_similarity_of_directories(world: World) -> None:
     assert answer["similarity"]["aspects"]["tensors"] is None
     assert any("the tensors of" in each for each in answer["remarks"])
     assert answer["similarity"]["aspects"]["files"] == 2 / 5
+    world.json("promote", "fraud~1", "production")
+    error = world.cli("--json", "promote", "fraud", "production", "--require", "similarity > 0", code=9).error
+    assert "the tensors of" in error["hint"]
 
 
 def test_a_hostile_model_file_ends_no_comparison(world: World) -> None:
@@ -132,6 +135,36 @@ def test_formats(fraud: World) -> None:
     fraud.cli(*words, "--format", "pdf", code=2)
 
 
+def test_json_means_json(fraud: World) -> None:
+    """`--format json`: errors too; together with another format --json is refused."""
+    error = fraud.cli("diff", "fraud@9.9.9", "fraud", "--format", "json", code=3).error
+    assert error["code"] == 3
+    assert fraud.cli("diff", "fraud", "--format=json", "--metric", "x", code=2).error["code"] == 2
+    assert "two forms of one answer" in fraud.cli("diff", "fraud", "--json", "--format", "md", code=2).error["message"]
+
+
+def test_a_job_is_told_of_samples_that_do_not_fit(fraud: World, tmp_path: Path) -> None:
+    """--ci: the outputs are there also where nothing could be compared."""
+    for name, id in (("a", "1"), ("b", "2")):
+        fraud.write(f"{name}.csv", f"id,y_true,y_pred\n{id},0,0\n")
+        fraud.add(name, predictions=fraud / f"{name}.csv")
+    env = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary"), "GITHUB_OUTPUT": str(tmp_path / "output")}
+    fraud.cli("diff", "fraud~1", "fraud", "--ci", env=env, code=9)
+    assert (tmp_path / "output").read_text() == "recommendation=INSUFFICIENT_DATA\nversion=\nimproved=false\n"
+    assert "only in a" in (tmp_path / "summary").read_text()
+
+
+def test_models_with_different_cards(fraud: World) -> None:
+    """Recommendation: symmetric also between two models; where their cards differ, the configuration's rules count."""
+    fraud.add("x", "churn", "churn.bin", metrics={"auc": 0.99})
+    fraud.commit({".modelver/models/churn/model.yaml": "format: 1\nmetrics: {auc: minimize}\n"})
+    there, back = fraud.json("diff", "fraud", "churn"), fraud.json("diff", "churn", "fraud")
+    assert (there["recommendation"], back["recommendation"]) == ("RECOMMEND_B", "RECOMMEND_A")
+    assert there["remarks"] == ["the models have different rules on their cards, so those of config.yaml count"]
+    for words in (("fraud", "churn"), ("churn", "fraud")):
+        assert fraud.json("compare", *words)["ranks"][0]["model"] == "churn"
+
+
 def test_a_job_of_github_actions(fraud: World, tmp_path: Path) -> None:
     """--ci: appends to the files that the variables name; without them, or without --ci, nothing is written."""
     summary, output = tmp_path / "summary.md", tmp_path / "output"
@@ -161,6 +194,10 @@ def test_injection_reaches_no_output(world: World, tmp_path: Path) -> None:
         assert "\x1b" not in out
         assert "\u202e" not in out
         assert format in ("text", "md", "json") or "<img" not in out
+    for words in (("compare", "fraud", "fraud~1", "--metric", evil), ("log", "fraud", "--metric", evil)):
+        out = world.cli(*words).out
+        assert "\x1b" not in out
+        assert "\u202e" not in out
     output = tmp_path / "output"
     world.cli("diff", "fraud~1", "fraud", "--ci", env={"GITHUB_OUTPUT": str(output)})
     assert [line.partition("=")[0] for line in output.read_text().splitlines()] == [
@@ -218,6 +255,7 @@ def test_which_metric_ranks(fraud: World) -> None:
     assert [(each["rank"], each["value"]) for each in ranks] == [(None, 2), (None, 1)]
     fraud.add("z", metrics={"a": 2})
     fraud.commit({".modelver/config.yaml": "format: 1\n"})
+    assert "all of these are one" in fraud.cli("compare", "fraud", "fraud", code=2).err
     assert "no metric with a known goal" in fraud.cli("compare", "fraud", "fraud~1", code=2).err
 
 

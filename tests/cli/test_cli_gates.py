@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from worlds import World
@@ -94,6 +96,7 @@ def test_all_that_fails_stands_in_one_table(held: World) -> None:
     assert [row.split("  ")[1] for row in rows] == [f"better than {ids(held)[0]}", "auc > 0.9", "f1 > 0.5"]
     assert [row.endswith(("  no", "  cannot tell")) for row in rows] == [True] * 3
     assert hint == f"hint: modelver diff fraud@production {ids(held)[2]}"
+    assert refused(held, 1, "fraud", "canary", "--require", "auc > 0.9")["hint"] == ""  # nobody to compare with
 
 
 def test_gates_are_judged_also_where_nothing_would_change(held: World) -> None:
@@ -176,10 +179,58 @@ def test_a_metric_that_samples_alone_give(held: World) -> None:
     """Gates: it is taken from them; without samples on one side nobody can tell."""
     good = samples(held, "good.csv", [True] * 50)
     held.add("next", path="next.bin", predictions=held / good)
-    held.cli("promote", "fraud", "production", "--require", "accuracy == 1")
+    gate = held.json("promote", "fraud", "production", "--require", "accuracy == 1")["gates"][0]
+    assert gate["found"] == "accuracy is 1.0 (samples)"
     held.add("last", path="last.bin")
     error = refused(held, 9, "fraud", "production", "--if-better", "--metric", "accuracy")
     assert error["details"][0]["found"] == "the version has no accuracy"
+
+
+def test_a_machine_without_the_bytes_cannot_tell(held: World, tmp_path: Path) -> None:
+    """Gates: what needs samples, or files, that are on another machine is 9 there, and says why; the rest is judged."""
+    for name, right in (("old", [n % 4 > 0 for n in range(400)]), ("new", [True] * 400)):
+        file = held / samples(held, f"{name}.csv", right)
+        held.add(name, path=f"{name}.bin", metrics={"accuracy": sum(right) / 400}, predictions=file)
+        if name == "old":
+            held.cli("promote", "fraud", "production")
+    held.cli("promote", "fraud", "canary", "--require", "similarity >= 0 and accuracy > 0.9")
+    held.git("clone", "-q", ".", tmp_path / "clone")
+    clone = World(tmp_path / "clone")
+    for words in (("--if-better",), ("--if-better", "--metric", "accuracy")):
+        error = refused(clone, 9, "fraud", "production", *words)
+        assert "is not here" in error["hint"] + error["details"][0]["found"]
+    clone.cli("diff", "fraud", "--fail-if-worse", code=9)
+    clone.cli("diff", "fraud", "--fail-if-worse", "--no-samples")
+    clone.cli("promote", "fraud", "production", "--require", "accuracy > 0.9")
+    held.cli("promote", "fraud", "production", "--if-better", "--metric", "accuracy")
+
+
+def test_values_of_one_kind_are_compared(held: World) -> None:
+    """Gates: a number that the holder's record has is not compared with one that the other's samples give."""
+    for name, right, known in (("old", 0.7, {"accuracy": 0.99}), ("new", 0.9, {})):
+        file = held / samples(held, f"{name}.csv", [n % 100 < 100 * right for n in range(1000)])
+        held.add(name, path=f"{name}.bin", metrics=known, predictions=file)
+        if name == "old":
+            held.cli("promote", "fraud", "production")
+    gate = held.json("promote", "fraud", "production", "--if-better", "--metric", "accuracy")["gates"][0]
+    assert gate["found"].startswith("0.9 after 0.7, ")
+
+
+def test_a_table_keeps_to_the_terminal(held: World) -> None:
+    """Gates: where the table is too wide for the terminal, each fact has a line of its own."""
+    import pty
+    import subprocess
+
+    from worlds import environment, program
+
+    ours, theirs = pty.openpty()
+    words = [*program(), "promote", "fraud", "production", "--if-better", "--require", "auc > 0.9 and auc > 0.8"]
+    env = environment({"COLUMNS": "50", "TERM": "xterm"})
+    assert subprocess.run(words, cwd=held.top, env=env, stdin=theirs, stdout=theirs, stderr=theirs).returncode == 1
+    shown = os.read(ours, 65536).decode().replace("\r\n", "\n").split("\n")
+    table = [line for line in shown if line.startswith("  ")]
+    assert table
+    assert max(map(len, table)) <= 50
 
 
 def test_samples_that_do_not_belong_together(held: World) -> None:
@@ -251,6 +302,8 @@ def test_fail_if_worse(fraud: World) -> None:
     fraud.cli("diff", "fraud", "fraud", "--fail-if-worse")
     ran = fraud.cli("diff", "fraud", "fraud~1", "--fail-if-worse", code=1)
     assert ran.out == fraud.cli("diff", "fraud", "fraud~1").out
+    assert ran.err.startswith(f"error: {ids(fraud)[1]} does not meet 1 gate of --fail-if-worse\n")
+    assert "A is not recommended" in ran.err
     fraud.add("d", metrics={"x": 1})
     fraud.cli("diff", "fraud~1", "fraud", "--fail-if-worse", code=9)
 
@@ -264,7 +317,7 @@ def test_gates_of_the_api(held: World) -> None:
         with pytest.raises(CannotTell):
             registry.promote("fraud", "production", if_better=True, metric="f1")
         with pytest.raises(modelver.ModelverError):
-            registry.promote("fraud", "production", require=["auc >"])
+            registry.promote("fraud", "production", require="auc >")
         staged = registry.promote("fraud", "production", if_better=True, metric="auc", min_delta=0.01)
         assert [gate.condition for gate in staged.gates] == [f"auc better than {ids(held)[0]}'s by more than 0.01"]
 

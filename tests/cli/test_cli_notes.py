@@ -66,7 +66,8 @@ def test_record_and_notes_are_read_together(fraud: World) -> None:
     assert answer["metrics"]["auc"]["b"] == 0.5
     assert answer["metrics"]["auc"]["sources"] == {"a": "record", "b": second}
     assert fraud.cli("promote", "fraud", "production", "--require", "auc > 0.8", code=1)
-    assert fraud.json("promote", "fraud", "production", "--require", "f1 > 0.6")["gates"][0]["found"] == "f1 is 0.7"
+    gate = fraud.json("promote", "fraud", "production", "--require", "f1 > 0.6")["gates"][0]
+    assert gate["found"] == f"f1 is 0.7 (note {first})"
     told = fraud.cli("show", newest).out
     assert f"0.5  (note {second}, instead of 0.83)" in " ".join(told.split("metric auc")[1].split("\n")[0].split(" "))
 
@@ -79,6 +80,36 @@ def test_the_same_note_again_is_nothing_new(fraud: World) -> None:
     assert fraud.json("note", "fraud", "-m", "looks good") == one
     assert fraud.git("rev-parse", "HEAD") == before
     assert fraud.json("note", "fraud", "-m", "looks good", "--kind", "approval")["note"] != one["note"]
+
+
+def test_the_later_note_counts(fraud: World) -> None:
+    """Notes: also where two are made within a second."""
+    with fraud.registry as registry:
+        for number in range(5):
+            registry.note("fraud", metrics={"f1": number / 10})
+            assert registry.show("fraud").metrics["f1"] == number / 10
+    assert fraud.json("verify")["problems"] == []
+
+
+def test_a_note_that_changes_nothing_says_so(fraud: World) -> None:
+    """Notes: what the record says stays, and the way to override it is named."""
+    ran = fraud.cli("note", "fraud", "--metric", "auc=0.5")
+    assert "note: auc stays 0.83, which the record says; --data names data of the note's own\n" in ran.err
+    assert "stays" not in fraud.cli("note", "fraud", "--metric", "auc=0.5", "--data", "README.md").err
+    fraud.cli("note", "fraud", "--kind", "approval")
+    fraud.cli("note", "fraud", "--kind", "comment", code=2)
+
+
+def test_a_yanked_holder_is_told(fraud: World) -> None:
+    """Yank: also where it is compared with because it holds a stage."""
+    first = ids(fraud)[0]
+    fraud.cli("promote", first, "production")
+    fraud.cli("note", first, "--kind", "yank")
+    assert f"note: {first} is yanked\n" in fraud.cli("diff", "fraud").err
+    assert (
+        f"note: {first} is yanked\n"
+        in fraud.cli("promote", "fraud", "production", "--if-better", "--metric", "auc").err
+    )
 
 
 def test_a_yanked_version_is_passed_over(fraud: World) -> None:
@@ -142,11 +173,14 @@ def test_a_note_that_hangs_in_the_air_is_named(fraud: World) -> None:
 
 def test_known_bytes_with_other_metrics_point_to_note(fraud: World) -> None:
     """`add`: what brings only new metrics is registered, and told of `note`; what brings more is not."""
-    newest = ids(fraud)[-1]
+    first, _, newest = ids(fraud)
     ran = fraud.cli("add", "model.bin", "-n", "fraud", "--metric", "auc=0.9")
     assert f"note: {newest} has these bytes; `modelver note {newest} --metric K=V`" in ran.err
     ran = fraud.cli("add", "model.bin", "-n", "fraud", "--metric", "auc=0.95", "--param", "lr=1")
     assert "modelver note" not in ran.err
+    fraud.write("model.bin", "fraud 1")
+    ran = fraud.cli("add", "model.bin", "-n", "fraud", "--metric", "auc=0.95")
+    assert f"note: {first} has these bytes; `modelver note {first} --metric K=V`" in ran.err
 
 
 def test_many_notes_are_read_by_the_cache(fraud: World) -> None:

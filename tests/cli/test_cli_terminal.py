@@ -180,3 +180,11 @@ def test_words_of_others_do_nothing_to_a_terminal(fraud: World) -> None:
     text = terminal(fraud, "log", "fraud", columns=200)
     assert "[31mred" in text
     assert [each for each in ("\x1b[31m", "\x1b]", "\x07", "\u202e") if each in text] == []
+
+
+def test_a_name_is_no_markup(world: World) -> None:
+    """Names stand in the heads of tables, too, and none is taken for an instruction."""
+    for number in range(2):
+        world.add(f"{number}", metrics={"a[/b]_auc": number, "[red]x_loss": number})
+    for words in (("compare", "fraud", "fraud~1"), ("log", "fraud", "--metric", "a[/b]_auc")):
+        assert "a[/b]_auc" in plain(terminal(world, *words, columns=200))

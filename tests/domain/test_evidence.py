@@ -164,7 +164,7 @@ def test_a_guardrail_as_a_gate(held, other, regressed):
 )
 def test_not_worse(a, b, asks, holds):
     """Gates: --fail-if-worse fails where A is recommended or a guardrail is broken, and else where nobody can tell."""
-    assert not_worse(compared(a, b, asks)).holds is holds
+    assert outcome(not_worse(compared(a, b, asks))) is holds
 
 
 def test_one_gate_that_fails_is_enough():

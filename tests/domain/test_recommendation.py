@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelver.domain.comparison import Compared, Criteria, compare
+from modelver.domain.gates import better, not_worse, outcome
 from modelver.domain.metrics import Goal
 from modelver.domain.recommendation import (
     INSUFFICIENT_DATA,
@@ -136,6 +137,42 @@ def test_which_metric_has_to_agree():
     assert silent.reasons[1] == "the samples do not give f1, the primary metric"
 
 
+def test_samples_follow_the_configured_goal():
+    """Recommendation: a goal of the team's own counts for what samples give, too, and a target by its distance."""
+    found = delta(accuracy=paired(0.5, 0.6, 0.05, 0.15))
+    less = decided({"x": 1.0}, {"x": 2.0}, found, goals={"x": UP, "accuracy": DOWN}, primary="accuracy")
+    assert less.recommendation == SIMILAR_PERFORMANCE
+    assert less.delta.metrics["accuracy"].goal == DOWN
+    near = decided({"x": 1.0}, {"x": 2.0}, found, goals={"x": UP, "accuracy": target(0.6)}, primary="accuracy")
+    assert near.recommendation == RECOMMEND_B
+    assert side_of(paired(0.5, 0.7, 0.1, 0.3, target(0.6))) is None
+
+
+def target(value):
+    return Goal(direction="target", target=value)
+
+
+def test_samples_that_cannot_be_read_are_told():
+    """Recommendation: it stays as scored, and a reason says that nobody asked them."""
+    left, right = (Compared(metrics=each, params={}) for each in BETTER)
+    found = compare(left, right, Criteria(), unread="object sha256:… is not here")
+    assert found.recommendation == RECOMMEND_B
+    assert found.reasons[1] == "the samples of both were not asked: object sha256:… is not here"
+    assert better(found, "v1").holds is None
+    assert outcome(not_worse(found)) is None
+
+
+def test_a_metric_without_weight_decides_nothing():
+    """Recommendation: it is not named as counted, nor are its samples asked first."""
+    goals = {"accuracy": Goal(direction="maximize", weight=0)}
+    a, b = {"accuracy": 0.9, "rmse": 2.0}, {"accuracy": 0.1, "rmse": 1.0}
+    found = decided(a, b, goals=goals)
+    assert found.recommendation == RECOMMEND_B
+    assert " over rmse: " in found.reasons[0]
+    both = delta(accuracy=paired(0.9, 0.1, -1, -0.5), rmse=paired(2, 1, -2, -0.5, DOWN))
+    assert primary_of(both, None, found.metrics) == "rmse"
+
+
 def test_how_wide_is_too_wide():
     """Recommendation: within ±t of the larger value, the bound included."""
     assert not is_wide(paired(0.8, 1.0, -0.05, 0.05), 0.05)
@@ -157,6 +194,7 @@ def test_a_guardrail_takes_the_recommendation_back(latency, expected):
     assert (rail.stage, rail.holder, rail.held, rail.other) == ("production", "a", 10, latency)
     assert rail.regressed == (expected == SIMILAR_PERFORMANCE)
     assert any("production lets latency_ms be at most 10 % worse" in each for each in found.reasons) == rail.regressed
+    assert found.reasons[-1].endswith(", so B is not recommended") == rail.regressed
 
 
 def test_a_guardrail_stops_only_the_newcomer():

@@ -442,6 +442,7 @@ def test_slices_in_which_b_is_worse_are_told_with_corrected_p_values(classes):
     numbers, (a, b) = sliced(classes, sizes)
     found = performance(pair(a, b))
     assert found.slices_left_out == 2
+    assert found.slices_worse == len(found.slices)
     metric = "accuracy" if classes else "mae"
     expected, p_values = {}, []
     tested = [number for number, size in enumerate(sizes) if size >= MINIMUM]
@@ -469,7 +470,7 @@ def test_slices_in_which_b_is_worse_are_told_with_corrected_p_values(classes):
 def test_the_twenty_worst_slices_are_told():
     _, (a, b) = sliced(True, [40] * 60)
     found = performance(pair(a, b), resamples=100)
-    assert len(found.slices) == MOST_SLICES
+    assert found.slices_worse > len(found.slices) == MOST_SLICES
     assert [change.diff for change in found.slices] == sorted(change.diff for change in found.slices)
 
 

@@ -94,8 +94,11 @@ def test_an_unknown_key_of_a_stage_is_an_error():
         (b"stages: {Production: }", "stages.Production"),
         (b"stages: {production: staging}", "stages.production: expected a mapping"),
         (b"remotes: {store: x}", "remotes.store: expected a mapping"),
-        (b"stages: {a: {require: 'auc >'}}", "stages.a.require: expected a requirement like 'auc >= 0.9' ("),
-        (b"stages: {a: {require: ['auc > 1', 2]}}", "stages.a.require: expected a string"),
+        (b"stages: {a: {require: 'auc >'}}", "stages.a.require: 'auc >' is no requirement: "),
+        (
+            b"stages: {a: {require: ['auc > 1', 2]}}",
+            "stages.a.require[1]: expected a requirement like 'auc >= 0.9', found 2",
+        ),
         (b"stages: {a: {must_not_regress: {auc: 2}}}", "stages.a.must_not_regress.auc: expected a share"),
         (b"stages: {a: {must_not_regress: [auc]}}", "stages.a.must_not_regress: expected a mapping"),
         (b"metrics: {auc: {goal: maximize, weight: -1}}", "metrics.auc: expected a weight from 0 on"),

@@ -122,7 +122,7 @@ def delta(text: str = "x") -> PerformanceDelta:
         n=1234,
         task="classification",
         mean_residual_change=0.001,
-        metrics={text: paired(), text + "2": paired(DOWN), text + "3": paired(DOWN, -0.01, 0.02)},
+        metrics={text: paired(), text + "2": paired(), text + "3": paired(DOWN, -0.01, 0.02)},
         flips=Flips(fixed=40, broken=15, both_right=1100, both_wrong=79),
         slices=(SliceChange(name=text, n=120, metric=text, a=0.9, b=0.8, diff=-0.1, p_value=0.01, goal=UP),),
         slices_left_out=3,

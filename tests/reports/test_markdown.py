@@ -96,8 +96,8 @@ def test_it_tells_which_of_the_two_is_better_in_each_metric():
 def test_the_samples_stand_with_interval_p_and_method():
     comment = markdown.difference(difference("x"))
     assert "### The same 1,234 samples" in comment
-    assert "| `x` | 0.9 | 0.92 | +0.02 | +0.01 to +0.03 | 0.012 | ▲ better |" in comment
-    assert "| `x2` | 0.9 | 0.92 | +0.02 | +0.01 to +0.03 | 0.012 | ▼ worse |" in comment
+    assert "| `x` | 0.9 | 0.92 | +0.02 | +0.01 to +0.03 | 0.012 | ▼ worse |" in comment  # it is configured so
+    assert "| `x2` | 0.9 | 0.92 | +0.02 | +0.01 to +0.03 | 0.012 | ▲ better |" in comment
     assert "| `x3` | 0.9 | 0.905 | +0.005 | -0.01 to +0.02 | 0.012 | undecided |" in comment
     assert "p: exact McNemar (`x`, `x2`, `x3`)" in comment
     assert "fixed 40, broken 15, both right 1,100, both wrong 79" in comment
