@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+_OURS = ("GIT_", "MODELVER_", "XDG_", "VIRTUAL_ENV", "CONDA_")
+
 HOME = "/home/ada"
 """What the page shows for the directory in which the session runs."""
 
@@ -105,7 +107,7 @@ def _commands(block: str) -> Iterator[tuple[str, str]]:
 
 def environment(home: Path) -> dict[str, str]:
     """The environment of a made-up person who lives in `home`."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "MODELVER_", "XDG_"))}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
     kept |= {"HOME": str(home), "PATH": f"{home / '.bin'}:{os.environ['PATH']}", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
     kept |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_PAGER": "cat", "PYTHONUNBUFFERED": "1"}  # as in a terminal: in order
     return kept | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from modelver.operations.inputs import Data as Data
     from modelver.operations.inputs import Parent as Parent
     from modelver.registry import Registry
+    from modelver.tracking import track as track
 
 __version__ = "0.1.0"
-__all__ = ["Code", "Data", "ModelverError", "Parent", "Registry", "__version__", "open"]
+__all__ = ["Code", "Data", "ModelverError", "Parent", "Registry", "__version__", "open", "track"]
 
 _HOMES = {
     "Code": "modelver.operations.inputs",
@@ -28,6 +29,7 @@ _HOMES = {
     "ModelverError": "modelver.errors",
     "Parent": "modelver.operations.inputs",
     "Registry": "modelver.registry",
+    "track": "modelver.tracking",
 }
 
 

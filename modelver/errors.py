@@ -45,6 +45,8 @@ class ModelverError(Exception):
         self.excerpt = excerpt
         self.mark = mark
         self.details: list[dict[str, object]] = []
+        self.source: str | None = None
+        """Of an error of `modelver run`: `command` or `modelver`."""
 
 
 class CheckFailed(ModelverError):
@@ -87,6 +89,15 @@ class ProgramFailed(ModelverError):
     """Git, a remote, another program or the disk failed."""
 
     code = 7
+
+
+class CommandFailed(ProgramFailed):
+    """The command that `modelver run` was given failed; `code` is its own exit code."""
+
+    def __init__(self, message: str, *, code: int, hint: str | list[str] | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.source = "command"
 
 
 class Denied(ModelverError):

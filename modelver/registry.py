@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from modelver.domain.records import Value
 from modelver.domain.text import quoted
@@ -19,6 +19,8 @@ from modelver.git.repository import Repository
 from modelver.operations.workspace import Workspace
 
 if TYPE_CHECKING:
+    import networkx
+
     from modelver.domain.semver import Part
     from modelver.operations.compared import Difference, Leaderboard, Trend
     from modelver.operations.inputs import Code, Data, Parent
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
         Added,
         Archived,
         CheckedOut,
+        Identified,
         Initialised,
         Labelled,
         Log,
@@ -34,9 +37,11 @@ if TYPE_CHECKING:
         Shown,
         Staged,
         Status,
+        Trained,
         Verified,
         VersionList,
     )
+    from modelver.operations.traced import Impact, LineagePath, Linked, NodeAdded, Traced
     from modelver.storage.objects import ObjectStore
 
 
@@ -57,6 +62,14 @@ def _our_errors(method: Callable[P, R]) -> Callable[P, R]:
             raise disk_error("go on", error) from error
 
     return guarded
+
+
+def _given(words: Mapping[str, Any]) -> dict[str, Any]:
+    """The words of `add` as its request has them."""
+    known = {name: value for name, value in words.items() if value is not None}
+    if "predictions" in known:
+        known["predictions"] = os.fsdecode(known["predictions"])
+    return known
 
 
 class Registry:
@@ -135,15 +148,23 @@ class Registry:
         time: datetime | None = None,
         allow_tracked: bool = False,
         follow_symlinks: bool = False,
+        python: str | os.PathLike[str] | None = None,
     ) -> Added:
         """Register the file or directory at `path` as a new version, in one commit.
 
         `model` is by default the one that has this path already, else the file's own name. `predictions` is a file of
         what it predicted, sample by sample. `label` or `bump` label it and `stage` promotes it, in the same commit.
-        `time` sets the second of the version's id by hand.
+        `time` sets the second of the version's id by hand. `python` is the interpreter that trained it: it is asked
+        for its version and its packages, which are recorded with this machine and the state of the code.
         """
         from modelver.operations.add import Request, add
 
+        workspace = self._workspace()
+        environment = None
+        if python is not None:
+            from modelver.operations.environment import of_training
+
+            environment = of_training(workspace, Path(os.fsdecode(python)))
         request = Request(
             path=os.fsdecode(path),
             model=model,
@@ -161,8 +182,39 @@ class Registry:
             time=time,
             allow_tracked=allow_tracked,
             follow_symlinks=follow_symlinks,
+            environment=environment,
         )
-        return add(self._workspace(), request)
+        return add(workspace, request)
+
+    @_our_errors
+    def run(
+        self,
+        command: Sequence[str],
+        output: str | os.PathLike[str],
+        *,
+        promote_if_better: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        apart: bool = False,
+        **words: Any,
+    ) -> Trained:
+        """Run a training command, and register what it wrote at `output`; `words` are those of `add`.
+
+        The command gets this process's environment and streams; with `apart` its standard output goes to standard
+        error. `variables`, by default those of this process, tell which environment is active. Raises `CommandFailed`,
+        with the command's own exit code, where it fails or does not write its output; nothing is registered then.
+        """
+        from modelver.operations.add import Request
+        from modelver.operations.run import RunRequest, run
+
+        addition = Request(path=os.fsdecode(output), **_given(words))
+        request = RunRequest(
+            words=[*command],
+            addition=addition,
+            promote_if_better=promote_if_better,
+            variables=os.environ if variables is None else variables,
+            apart=apart,
+        )
+        return run(self._workspace(), request, self._workspace)
 
     @_our_errors
     def tag(self, ref: object, label: str | None = None, *, bump: Part | None = None, message: str = "") -> Labelled:
@@ -288,6 +340,97 @@ class Registry:
         return trend(self._workspace(), model, metric, limit=limit)
 
     @_our_errors
+    def lineage(
+        self,
+        node: object,
+        *,
+        up: bool = True,
+        down: bool = True,
+        depth: int | None = None,
+        kinds: Sequence[str] = (),
+        relations: Sequence[str] = (),
+    ) -> Traced:
+        """What a version, or data or code by its name, comes from and what comes from it."""
+        from modelver.operations import lineage
+
+        return lineage.trace(
+            self._workspace(), str(node), up=up, down=down, depth=depth, kinds=kinds, relations=relations
+        )
+
+    def get_upstream(self, node: object, depth: int | None = None) -> tuple[str, ...]:
+        """The ids of what a node comes from, the nearest first."""
+        return self.lineage(node, down=False, depth=depth).upstream
+
+    def get_downstream(self, node: object, depth: int | None = None) -> tuple[str, ...]:
+        """The ids of what comes from a node, the nearest first."""
+        return self.lineage(node, up=False, depth=depth).downstream
+
+    @_our_errors
+    def get_lineage(self, node: object, depth: int | None = None) -> networkx.MultiDiGraph[tuple[str, str]]:
+        """A node with what it comes from and what comes from it as a graph of networkx.
+
+        Nodes are pairs of kind and id, edges run from upstream to downstream.
+        """
+        from modelver.domain.lineage import Lineage
+
+        found = self.lineage(node, depth=depth).subgraph
+        return Lineage(found.nodes, found.edges).graph
+
+    @_our_errors
+    def lineage_path(self, one: object, other: object) -> LineagePath:
+        """How two nodes hang together."""
+        from modelver.operations import lineage
+
+        return lineage.path(self._workspace(), str(one), str(other))
+
+    @_our_errors
+    def impact(self, node: object) -> Impact:
+        """Every version and stage that is touched if a node is bad."""
+        from modelver.operations import lineage
+
+        return lineage.impact(self._workspace(), str(node))
+
+    @_our_errors
+    def add_node(
+        self,
+        kind: str,
+        id: str,
+        *,
+        path: str | None = None,
+        uri: str | None = None,
+        store: bool = False,
+        meta: Mapping[str, Value] | None = None,
+        message: str = "",
+    ) -> NodeAdded:
+        """Describe data, code or a model from elsewhere: `modelver lineage add KIND ID`."""
+        from modelver.operations import lineage
+
+        return lineage.add_node(
+            self._workspace(), kind, id, path=path, uri=uri, store=store, meta=meta or {}, message=message
+        )
+
+    @_our_errors
+    def link(self, down: object, up: object, *, relation: str = "derived-from", message: str = "") -> Linked:
+        """Say that `down` has a relation to `up`: `modelver lineage link DOWN UP --relation R`."""
+        from modelver.operations import lineage
+
+        return lineage.link(self._workspace(), str(down), str(up), relation=relation, message=message)
+
+    @_our_errors
+    def unlink(self, down: object, up: object, *, relation: str = "derived-from") -> Linked:
+        """Take back what `link` said."""
+        from modelver.operations import lineage
+
+        return lineage.unlink(self._workspace(), str(down), str(up), relation=relation)
+
+    @_our_errors
+    def identify(self, what: str | os.PathLike[str]) -> Identified:
+        """Which version a file, a directory or a digest is; raises `NotFound` where it is none."""
+        from modelver.operations.identify import identify
+
+        return identify(self._workspace(), os.fsdecode(what))
+
+    @_our_errors
     def models(self, *, limit: int | None = None) -> ModelList:
         """All models: `modelver list`."""
         from modelver.operations import look
@@ -302,11 +445,11 @@ class Registry:
         return look.list_versions(self._workspace(), model, limit=limit, every=every)
 
     @_our_errors
-    def show(self, ref: object) -> Shown:
-        """One version with all that is known of it."""
+    def show(self, ref: object, *, environment: bool = False) -> Shown:
+        """One version with all that is known of it; with `environment` also the packages that trained it."""
         from modelver.operations import look
 
-        return look.show(self._workspace(), str(ref))
+        return look.show(self._workspace(), str(ref), environment=environment)
 
     @_our_errors
     def status(self) -> Status:

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from worlds import GLOBAL, World, Worlds
 
+_OURS = ("GIT_", "MODELVER_", "XDG_", "EMAIL", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "VIRTUAL_ENV", "CONDA_")
+"""How variables begin that would make a test another one on another machine."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_world_but_ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -17,7 +20,9 @@ def _no_world_but_ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     (home / "gitconfig").write_text(GLOBAL)
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(("GIT_", "MODELVER_", "XDG_", "EMAIL", "NO_COLOR", "FORCE_COLOR", "COLUMNS")):
+            if name.startswith(
+                ("GIT_", "MODELVER_", "XDG_", "EMAIL", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "VIRTUAL_ENV", "CONDA_")
+            ):
                 patch.delenv(name)
         patch.setenv("HOME", str(home / "nobody"))
         (home / "nobody").mkdir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from modelver.domain.records import Archive, Label, Note, StagePointer, Version
+from modelver.domain.records import Archive, Label, LineageNode, Link, Note, StagePointer, Version
 from modelver.domain.text import printable
 from modelver.errors import Damaged
 from modelver.git.repository import Entry, Repository
@@ -17,7 +17,7 @@ RECORD_LIMIT = 256 * 1024
 _MANY = 50
 """From this number of records on, looking them up in the cache is faster than parsing them."""
 
-Record = TypeVar("Record", Version, Label, StagePointer, Archive, Note)
+Record = TypeVar("Record", Version, Label, StagePointer, Archive, Note, LineageNode, Link)
 Cached = TypeVar("Cached", Version, Label, Archive, Note)
 
 
@@ -66,8 +66,17 @@ def contents(repository: Repository, entries: Sequence[Entry], paths: Sequence[s
     return [blob for blob in blobs if blob is not None]
 
 
-def _check_place(record: Version | Label | StagePointer | Archive | Note, path: str) -> None:
+def _check_place(record: Version | Label | StagePointer | Archive | Note | LineageNode | Link, path: str) -> None:
     """A record has to say the same of itself as its path says."""
+    if isinstance(record, LineageNode | Link):
+        own = (
+            layout.node_path(record.kind, layout.slug(record.id))
+            if isinstance(record, LineageNode)
+            else layout.link_path(layout.link_name(record.down, record.relation, record.up))
+        )
+        if own != path:
+            raise Damaged(f"{path}: by what it says it belongs at {own}")
+        return
     place = layout.parse_path(path)
     for key in ("model", "version", "label", "stage"):
         expected = getattr(place, key, None)

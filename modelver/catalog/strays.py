@@ -9,7 +9,7 @@ from modelver.catalog.reading import contents, parsed
 from modelver.catalog.tree import RecordTree
 from modelver.errors import ModelverError
 from modelver.git.repository import Entry, Repository
-from modelver.records import layout, schema
+from modelver.records import layout, lineage, schema
 from modelver.records.config import parse_config
 from modelver.records.rules import parse_card
 
@@ -21,6 +21,8 @@ _RECORDS: dict[type, Callable[[bytes, str], Any]] = {
     layout.StageFile: schema.parse_stage,
     layout.ArchiveFile: schema.parse_archive,
     layout.NoteFile: schema.parse_note,
+    layout.NodeFile: lineage.parse_node,
+    layout.LinkFile: lineage.parse_link,
 }
 _BY_HAND: dict[type, Callable[[bytes, str], object]] = {layout.ConfigFile: parse_config, layout.CardFile: parse_card}
 
@@ -30,7 +32,8 @@ def strays(tree: RecordTree) -> Iterator[tuple[str, str]]:
     repository = tree.repository
     if "config.yaml" in tree.top and (fault := _fault(repository, layout.CONFIG, tree.top["config.yaml"])):
         yield layout.CONFIG, fault
-    level = [(layout.MODELS, tree.top["models"])] if "models" in tree.top else []
+    tops = ((layout.MODELS, "models"), (layout.LINEAGE, "lineage"))
+    level = [(path, tree.top[name]) for path, name in tops if name in tree.top]
     while level:
         trees = repository.trees([folder.oid for _, folder in level])
         items = [

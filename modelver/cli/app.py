@@ -24,6 +24,7 @@ class _Home:
 COMMANDS = {
     "init": _Home("write", "init", writes=True),
     "add": _Home("write", "add", writes=True),
+    "run": _Home("write", "run", writes=True),
     "tag": _Home("stages", "tag", writes=True),
     "promote": _Home("stages", "promote", writes=True),
     "rollback": _Home("stages", "rollback", writes=True),
@@ -35,7 +36,9 @@ COMMANDS = {
     "log": _Home("look", "log", reads=True),
     "diff": _Home("compare", "diff", reads=True),
     "compare": _Home("compare", "compare", reads=True),
+    "lineage": _Home("lineage", "lineage", writes=True, reads=True),
     "status": _Home("look", "status", reads=True),
+    "identify": _Home("look", "identify", reads=True),
     "checkout": _Home("retrieve", "checkout", writes=True, reads=True),
     "cat": _Home("retrieve", "cat", reads=True),
     "path": _Home("retrieve", "path", reads=True),

@@ -251,9 +251,9 @@ def _held(known: Lookup, model: str) -> Iterator[Item]:
 
 VALUES: Mapping[str | None, Callable[[Lookup, str], Iterable[Item]]] = {
     **dict.fromkeys(("MODEL", "[MODEL]"), models),
-    **dict.fromkeys(("REF", "[REF]...", "[MODEL|REF]", "REF...", "REF[:PATH]", "[A]", "B"), references),
+    **dict.fromkeys(("REF", "[REF]...", "[MODEL|REF]", "REF...", "REF|WORD...", "REF[:PATH]", "[A]", "B"), references),
     **dict.fromkeys(("STAGE", "[STAGE]"), stages),
-    **dict.fromkeys(("PATH", "FILE", "PATH|URI"), lambda *_: [FILES]),
+    **dict.fromkeys(("PATH", "FILE", "FILE|DIGEST", "PATH|URI"), lambda *_: [FILES]),
     "REMOTE": remotes,
     "DIR": lambda *_: [DIRECTORIES],
 }

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from modelver.operations.compared import Difference, Trend
-from modelver.reports import html, markdown, trend
+from modelver.operations.traced import Traced
 
-DOCUMENTS: dict[tuple[type, str], Callable[[Any], str]] = {
-    (Difference, "md"): markdown.difference,
-    (Difference, "html"): html.difference,
-    (Trend, "csv"): trend.csv,
-    (Trend, "svg"): trend.svg,
-}
+
+def document(result: Any, format: str) -> str:
+    """The report of a result in a format; what only that one needs is loaded."""
+    match result, format:
+        case Difference(), "md":
+            from modelver.reports import markdown
+
+            return markdown.difference(result)
+        case Difference(), "html":
+            from modelver.reports import html
+
+            return html.difference(result)
+        case Trend(), "csv" | "svg":
+            from modelver.reports import trend
+
+            return trend.csv(result) if format == "csv" else trend.svg(result)
+        case Traced(), "dot":
+            from modelver.reports import lineage
+
+            return lineage.dot(result.subgraph)
+        case Traced(), "mermaid":
+            from modelver.reports import lineage
+
+            return lineage.mermaid(result.subgraph)
+        case Traced(), "svg":
+            from modelver.reports import lineage_svg
+
+            return lineage_svg.svg(result.subgraph)
+        case Traced(), "openlineage":
+            from modelver.reports import openlineage
+
+            return openlineage.openlineage(result.subgraph, result.namespace)
+    raise AssertionError(f"no {format} of {type(result).__name__}")

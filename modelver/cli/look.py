@@ -1,4 +1,4 @@
-"""Commands that look: list, show, log, status, verify."""
+"""Commands that look: list, show, log, status, identify, verify."""
 
 from __future__ import annotations
 
@@ -32,7 +32,13 @@ def list_(
     present(context, here.versions(model, limit=limit, every=every) if model else here.models(limit=limit))
 
 
-def show(context: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF", help=_REF)]) -> None:
+def show(
+    context: typer.Context,
+    ref: Annotated[str, typer.Argument(metavar="REF", help=_REF)],
+    environment: Annotated[
+        bool, typer.Option("--environment", help="Also what was installed where it was trained.")
+    ] = False,
+) -> None:
     """Show all that is known of a version.
 
     \b
@@ -40,9 +46,10 @@ def show(context: typer.Context, ref: Annotated[str, typer.Argument(metavar="REF
       modelver show fraud
       modelver show fraud@production --json
       modelver show fraud@production --at 2024-01-31
+      modelver show fraud@1.2.0 --environment
       modelver show v20240101120000_abcd1234
     """
-    present(context, registry(context).show(ref))
+    present(context, registry(context).show(ref, environment=environment))
 
 
 class TrendFormat(StrEnum):
@@ -100,6 +107,23 @@ def status(context: typer.Context) -> None:
       modelver status --json
     """
     present(context, registry(context).status())
+
+
+def identify(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="FILE|DIGEST", help="A file, a directory, or 64 digits of a SHA-256.")],
+) -> None:
+    """Tell which version a file is: its labels, its stages now and before, who promoted it and when.
+
+    The bytes are looked up in the whole repository, also among versions of branches that were never merged. Of a
+    file that is registered nowhere, files of a like name are named; exit code 3.
+
+    \b
+    Examples:
+      modelver identify /srv/models/fraud.safetensors
+      modelver identify "$(sha256sum model.onnx | cut -d ' ' -f 1)" --json
+    """
+    present(context, registry(context).identify(what))
 
 
 def verify(

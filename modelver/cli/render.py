@@ -39,10 +39,10 @@ def present_as(context: typer.Context, result: Any, format: str) -> None:
     if chosen.json or format == "text":
         present(context, result)
         return
-    from modelver.cli.documents import DOCUMENTS
+    from modelver.cli.documents import document
 
     # Documents are for files and other programs, which want UTF-8 and no carriage returns.
-    sys.stdout.buffer.write(DOCUMENTS[type(result), str(format)](result).encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.write(document(result, str(format)).encode("utf-8", "backslashreplace"))
     sys.stdout.buffer.flush()
     _show_own_remarks(result, chosen)
     show_remarks(context)
@@ -75,11 +75,15 @@ def _show(result: Any, chosen: Choices) -> None:
 
 
 def _shower(kind: type) -> Callable[[Any, Choices], None]:
-    """What shows a kind of result; what comparisons need is loaded for them alone."""
+    """What shows a kind of result; what comparisons and the lineage need is loaded for them alone."""
     if kind.__module__ == "modelver.operations.compared":
         from modelver.cli import shown_compared
 
         return shown_compared.SHOWN[kind]
+    if kind.__module__ == "modelver.operations.traced":
+        from modelver.cli import shown_lineage
+
+        return shown_lineage.SHOWN[kind]
     from modelver.cli.shown import SHOWN
 
     return SHOWN[kind]
@@ -104,6 +108,8 @@ def show_error(error: ModelverError, *, with_json: bool) -> None:
             facts |= {"text": error.excerpt, "mark": list(error.mark)}
         if error.details:
             facts["details"] = error.details
+        if error.source is not None:
+            facts["source"] = error.source
         print(as_text({"error": facts}), file=sys.stderr)
         return
     print(f"error: {printable(error.message)}", file=sys.stderr)

@@ -124,7 +124,9 @@ def _ending_by_signal() -> Iterator[None]:
     def end(number: int, _: FrameType | None) -> None:
         raise _Ended(number)
 
-    former = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    # One that is ignored stays so: `nohup` means it, for a training above all.
+    heard = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is not signal.SIG_IGN]
+    former = {number: signal.signal(number, end) for number in heard}
     try:
         yield
     finally:

@@ -115,7 +115,10 @@ def _shown(result: results.Shown, chosen: Choices) -> None:
     lines += [(each.relation, f"{each.id}  {_origin(each.digest, each.commit, each.dirty)}") for each in record.inputs]
     lines += [(f"attachment {name}", f"{each.path}, {size(each.size)}") for name, each in record.attachments.items()]
     lines += [(f"meta {name}", _plain(value)) for name, value in record.meta.items()]
+    environment = {name: value for name, value in (record.environment or {}).items() if name != "locks"}
+    lines += [(f"trained {name}" if name == "command" else name, _plain(value)) for name, value in environment.items()]
     lines += [(f"note {note.kind}", _told(note)) for note in result.notes]
+    lines += [("package", line) for line in result.packages or ()]
     width = max(len(printable(name)) for name, _ in lines)
     for name, value in lines:
         if value:
@@ -192,6 +195,22 @@ def _checked_out(result: results.CheckedOut, chosen: Choices) -> None:
         print(f"{printable(shown)}  {result.model} {result.version}, {size(result.size)}, verified{done}")
 
 
+def _identified(result: results.Identified, chosen: Choices) -> None:
+    if chosen.quiet:
+        print(result.version)
+        return
+    print(f"{result.model} {result.version}")
+    standing = (("labels", result.labels), ("stages", result.stages), ("formerly", result.former_stages))
+    for name, values in standing:
+        if values:
+            print(f"  {name:<8}  {', '.join(values)}")
+    for each in result.promotions:
+        why = f": {each.message.partition(chr(10))[0]}" if each.message else ""
+        print(printable(f"  {each.op} to {each.stage}, {when(each.date)} by {each.author.partition(' <')[0]}{why}"))
+    for other in result.others:
+        print(f"  also {other}")
+
+
 def _verified(result: results.Verified, chosen: Choices) -> None:
     for problem in result.problems:
         where = " ".join(part for part in (problem.version, problem.path) if part)
@@ -213,6 +232,10 @@ def _verified(result: results.Verified, chosen: Choices) -> None:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _trained(result: results.Trained, chosen: Choices) -> None:
+    _added(result.added, chosen)
 
 
 def _labelled(result: results.Labelled, chosen: Choices) -> None:
@@ -280,12 +303,14 @@ def _deed(event: results.Event) -> str:
 SHOWN: dict[type, Callable[[Any, Choices], None]] = {
     results.Initialised: _initialised,
     results.Added: _added,
+    results.Trained: _trained,
     results.ModelList: _models,
     results.VersionList: _versions,
     results.Shown: _shown,
     results.Status: _status,
     results.CheckedOut: _checked_out,
     results.Verified: _verified,
+    results.Identified: _identified,
     results.Labelled: _labelled,
     results.Staged: _staged,
     results.Archived: _archived,

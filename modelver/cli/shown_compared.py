@@ -67,18 +67,7 @@ def _parameter(change: ParameterChange) -> tuple[str, ...]:
 
 def _samples(delta: PerformanceDelta, chosen: Choices) -> None:
     head = (counted(delta.n, "sample"), "A", "B", "change", "95 % interval", "p", "B is")
-    lines = [
-        (
-            name,
-            words.number(each.a),
-            words.number(each.b),
-            words.signed(each.diff),
-            words.interval(each.low, each.high),
-            words.p_value(each.p_value),
-            words.marked(words.verdict_of_samples(each)),
-        )
-        for name, each in delta.metrics.items()
-    ]
+    lines = [(name, *words.sampled(each)) for name, each in delta.metrics.items()]
     table(chosen, head, lines)
     facts = [("answers", words.flips(delta.flips))] if delta.flips else []
     if delta.mean_residual_change is not None:

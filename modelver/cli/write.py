@@ -1,16 +1,16 @@
-"""Commands that write records: init, add, note."""
+"""Commands that write records: init, add, run, note."""
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
+from modelver.cli import options
 from modelver.cli.render import present
-from modelver.cli.shared import moment, registry
-from modelver.cli.stages import REF, Bump, part
-
-_PREDICTIONS = "What it predicted, sample by sample: CSV, JSONL or Parquet with id, y_true, y_pred or y_prob."
+from modelver.cli.shared import choices, moment, registry
+from modelver.cli.stages import REF, part
 
 
 def init(context: typer.Context) -> None:
@@ -30,40 +30,27 @@ def init(context: typer.Context) -> None:
 def add(
     context: typer.Context,
     path: Annotated[str, typer.Argument(metavar="PATH", help="The model's file or directory, inside the repository.")],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "-n",
-            "--name",
-            metavar="MODEL",
-            help="The model; by default the one that has this path, or the file's name.",
-        ),
-    ] = None,
-    metric: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A metric, a number.")] = None,
-    metrics: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Metrics in JSON, YAML or TOML.")] = None,
-    param: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A parameter of the training.")] = None,
-    params: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Parameters in JSON, YAML or TOML.")] = None,
-    data: Annotated[
-        list[str] | None, typer.Option(metavar="PATH|URI", help="Data it was trained on; hashed, not stored.")
-    ] = None,
-    code: Annotated[list[str] | None, typer.Option(metavar="PATH", help="Code that trained it; hashed.")] = None,
-    parent: Annotated[list[str] | None, typer.Option(metavar="REF", help="The version it was fine-tuned from.")] = None,
-    meta: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Anything else worth knowing.")] = None,
-    predictions: Annotated[str | None, typer.Option(metavar="FILE", help=_PREDICTIONS)] = None,
-    label: Annotated[str | None, typer.Option(metavar="LABEL", help="Label the version, in the same commit.")] = None,
-    bump: Annotated[
-        Bump | None, typer.Option(help="Label it with what follows the model's highest SemVer label.")
-    ] = None,
-    stage: Annotated[str | None, typer.Option(metavar="STAGE", help="Promote it, in the same commit.")] = None,
-    message: Annotated[str, typer.Option("-m", "--message", metavar="MSG", help="What is new.")] = "",
+    model: options.Model = None,
+    metric: options.Metric = None,
+    metrics: options.Metrics = None,
+    param: options.Param = None,
+    params: options.Params = None,
+    data: options.Data = None,
+    code: options.Code = None,
+    parent: options.Parent = None,
+    meta: options.Meta = None,
+    predictions: options.Predictions = None,
+    label: options.Label = None,
+    bump: options.Bumped = None,
+    stage: options.Stage = None,
+    message: options.Message = "",
     time: Annotated[
         str | None,
         typer.Option(metavar="ISO8601", help="The version's second, set by hand; UTC where no zone is named."),
     ] = None,
-    allow_tracked: Annotated[bool, typer.Option("--allow-tracked", help="Go on although Git tracks the file.")] = False,
-    follow_symlinks: Annotated[
-        bool, typer.Option("--follow-symlinks", help="Store what symbolic links lead to.")
-    ] = False,
+    allow_tracked: options.AllowTracked = False,
+    follow_symlinks: options.FollowSymlinks = False,
+    python: options.Python = None,
 ) -> None:
     """Register a file or directory as a new version of a model.
 
@@ -79,18 +66,15 @@ def add(
       modelver add model.onnx --data data/train.parquet --code train.py --parent fraud@1.2.0
       modelver add model.onnx --metrics metrics.json --predictions test-predictions.csv
     """
-    from modelver.operations.inputs import Code, Data, Parent
-    from modelver.operations.values import pairs
-
     added = registry(context).add(
         path,
         model=model,
-        metrics=pairs(metric or (), "--metric"),
+        metrics=options.pairs(metric, "--metric"),
         metrics_files=metrics or (),
-        params=pairs(param or (), "--param"),
+        params=options.pairs(param, "--param"),
         params_files=params or (),
-        inputs=[*map(Data, data or ()), *map(Code, code or ()), *map(Parent, parent or ())],
-        meta=pairs(meta or (), "--meta"),
+        inputs=options.inputs(data, code, parent),
+        meta=options.pairs(meta, "--meta"),
         predictions=predictions,
         label=label,
         bump=part(bump),
@@ -99,8 +83,70 @@ def add(
         time=moment(time),
         allow_tracked=allow_tracked,
         follow_symlinks=follow_symlinks,
+        python=python or options.active_python(os.environ),
     )
     present(context, added)
+
+
+def run(
+    context: typer.Context,
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The command, behind `--`.")],
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="PATH", help="The file or directory that the command writes.")
+    ],
+    model: options.Model = None,
+    metric: options.Metric = None,
+    metrics: options.Metrics = None,
+    param: options.Param = None,
+    params: options.Params = None,
+    data: options.Data = None,
+    code: options.Code = None,
+    parent: options.Parent = None,
+    meta: options.Meta = None,
+    predictions: options.Predictions = None,
+    label: options.Label = None,
+    bump: options.Bumped = None,
+    stage: options.Stage = None,
+    promote_if_better: Annotated[
+        str | None, typer.Option(metavar="STAGE", help="Promote it, if it is recommended over the stage's holder.")
+    ] = None,
+    message: options.Message = "",
+    allow_tracked: options.AllowTracked = False,
+    follow_symlinks: options.FollowSymlinks = False,
+) -> None:
+    """Run a training command, and register what it made.
+
+    The command runs as it is given, with this terminal. When it succeeds and wrote its output, and the files of
+    metrics and predictions that are named, that becomes a version: with its inputs as they were at the start, the
+    command without what looks secret, the environment it ran in, the commit of the code and a patch of what was
+    changed since, and the time and memory it took. Otherwise nothing is registered. The exit code is the command's.
+
+    \b
+    Examples:
+      modelver run -n fraud -o model.bin --metrics metrics.json --data train.csv -- python train.py --lr 0.1
+      modelver run -o out --bump minor --promote-if-better staging -- make train
+    """
+    trained = registry(context).run(
+        command,
+        output,
+        promote_if_better=promote_if_better,
+        apart=choices(context).json,
+        model=model,
+        metrics=options.pairs(metric, "--metric"),
+        metrics_files=metrics or (),
+        params=options.pairs(param, "--param"),
+        params_files=params or (),
+        inputs=options.inputs(data, code, parent),
+        meta=options.pairs(meta, "--meta"),
+        predictions=predictions,
+        label=label,
+        bump=part(bump),
+        stage=stage,
+        message=message,
+        allow_tracked=allow_tracked,
+        follow_symlinks=follow_symlinks,
+    )
+    present(context, trained)
 
 
 def note(
@@ -113,13 +159,13 @@ def note(
             help="evaluation (the default with metrics), comment (without), approval, scan, yank, or any word.",
         ),
     ] = None,
-    metric: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A metric, a number.")] = None,
-    metrics: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Metrics in JSON, YAML or TOML.")] = None,
+    metric: options.Metric = None,
+    metrics: options.Metrics = None,
     data: Annotated[
         list[str] | None, typer.Option(metavar="PATH|URI", help="Data it was evaluated on; hashed, not stored.")
     ] = None,
-    predictions: Annotated[str | None, typer.Option(metavar="FILE", help=_PREDICTIONS)] = None,
-    meta: Annotated[list[str] | None, typer.Option(metavar="K=V", help="Anything else worth knowing.")] = None,
+    predictions: options.Predictions = None,
+    meta: options.Meta = None,
     message: Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="What became known.")] = "",
 ) -> None:
     """Add what became known of a version later: an evaluation, an approval, a comment, a withdrawal.
@@ -135,16 +181,15 @@ def note(
       modelver note fraud@1.2.0 --kind yank -m "trained on leaked labels"
     """
     from modelver.operations.inputs import Data
-    from modelver.operations.values import pairs
 
     noted = registry(context).note(
         ref,
         kind=kind,
-        metrics=pairs(metric or (), "--metric"),
+        metrics=options.pairs(metric, "--metric"),
         metrics_files=metrics or (),
         data=[*map(Data, data or ())],
         predictions=predictions,
-        meta=pairs(meta or (), "--meta"),
+        meta=options.pairs(meta, "--meta"),
         message=message,
     )
     present(context, noted)

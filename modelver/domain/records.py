@@ -198,6 +198,37 @@ class Note:
     more: Values = field(default_factory=_nothing)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LineageNode:
+    """A node of the lineage that `lineage add` wrote: data, code, or a model from elsewhere, with its own inputs."""
+
+    kind: str
+    id: str
+    created_at: datetime
+    created_by: str
+    message: str = ""
+    digest: str | None = None
+    uri: str | None = None
+    meta: Values = field(default_factory=_nothing)
+    inputs: tuple[Input, ...] = ()
+    format: int = 1
+    more: Values = field(default_factory=_nothing)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """An edge of the lineage that was made after the record: `down` comes from `up`; both are ids of nodes."""
+
+    down: str
+    relation: str
+    up: str
+    created_at: datetime
+    created_by: str
+    message: str = ""
+    format: int = 1
+    more: Values = field(default_factory=_nothing)
+
+
 def same_words(a: Note, b: Note) -> bool:
     """Whether `b` says of a version what `a` said already; when, and by whom, does not count."""
     return _said(a) == _said(b)

@@ -345,6 +345,16 @@ class Repository:
         words = ("status", "--porcelain", "-z", "--ignored=matching", "--untracked-files=all", "--", path)
         return bool(self.git.run(*words).out)
 
+    def patch(self, commit: str, *, without: str) -> bytes:
+        """The patch that makes of a commit's files those of the work tree, as far as Git tracks them.
+
+        What lies at `without` is left out. The user's way of showing differences does not count: `git apply` reads it.
+        """
+        words = ("diff", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames")
+        prefixes = ("--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=all")
+        only = (":(top)", f":(top,exclude){without}")
+        return self.git.run(*words, *prefixes, commit, "--", *only, variables={"GIT_LITERAL_PATHSPECS": "0"}).out
+
     def differs(self, path: str, commit: str | None) -> bool:
         """Whether a small file of the work tree has other bytes than in a commit."""
         assert self.work_tree is not None

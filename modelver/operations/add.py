@@ -14,9 +14,10 @@ from modelver.domain.semver import Part as Bump
 from modelver.errors import UsageError
 from modelver.git import exclude
 from modelver.git.transaction import Change, Snapshot, Writer, Written
-from modelver.operations import hiding, predictions
+from modelver.operations import environment, hiding, predictions
 from modelver.operations.announce import commit_message, of_version
 from modelver.operations.artifact import artifact_of, locate, model_of, refuse_tracked
+from modelver.operations.environment import Environment
 from modelver.operations.gates import Gatekeeper
 from modelver.operations.inputs import Code, Data, Parent, edges
 from modelver.operations.label import label_part
@@ -25,7 +26,7 @@ from modelver.operations.results import Added
 from modelver.operations.scene import Part, Scene
 from modelver.operations.stages import promotion_part
 from modelver.operations.standing import labels_of, stages_of
-from modelver.operations.values import checked_metrics, checked_text, from_files, plain_mapping
+from modelver.operations.values import checked_metrics, checked_text, from_files, plain_mapping, usable_metrics
 from modelver.operations.workspace import Workspace
 from modelver.records import layout, schema
 
@@ -53,6 +54,12 @@ class Request:
     time: datetime | None = None
     allow_tracked: bool = False
     follow_symlinks: bool = False
+    environment: Environment | None = None
+    """What trained it, where that was looked at."""
+    edges: tuple[Input, ...] = ()
+    """Inputs that were looked at before the training."""
+    forgiving: bool = False
+    """Leave metrics out that are none, and say so, for the sake of a training that took its time."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
 
@@ -74,12 +81,14 @@ def add(workspace: Workspace, request: Request) -> Added:
     remarks: list[str] = []
     model = model_of(workspace, request.model, name, remarks)
     draft = _Draft(
-        metrics=checked_metrics({**from_files(workspace, request.metrics_files, "--metrics"), **request.metrics}),
+        metrics=_metrics(workspace, request, remarks),
         params=plain_mapping({**from_files(workspace, request.params_files, "--params"), **request.params}, "param"),
         meta=plain_mapping(request.meta, "meta"),
-        inputs=edges(workspace, request.inputs),
+        inputs=(*request.edges, *edges(workspace, request.inputs)),
         attachments=predictions.taken(workspace, request.predictions),
+        environment=environment.kept(workspace, request.environment),
     )
+    remarks += request.environment.remarks if request.environment else ()
     stored = workspace.store.put(
         path,
         cache=workspace.stat_cache,
@@ -102,6 +111,20 @@ def add(workspace: Workspace, request: Request) -> Added:
     return addition.result(written, [*remarks, *([remark] if remark else []), *warnings])
 
 
+def _metrics(workspace: Workspace, request: Request, remarks: list[str]) -> dict[str, int | float]:
+    if not request.forgiving:
+        return checked_metrics({**from_files(workspace, request.metrics_files, "--metrics"), **request.metrics})
+    found: dict[str, Value] = {}
+    for file in request.metrics_files:
+        try:
+            found |= from_files(workspace, [file], "--metrics")
+        except UsageError as error:
+            remarks.append(f"registered without the metrics of a file: {error.message}")
+    metrics, told = usable_metrics({**found, **request.metrics})
+    remarks += told
+    return metrics
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Draft:
     metrics: dict[str, int | float]
@@ -109,6 +132,7 @@ class _Draft:
     meta: dict[str, Value]
     inputs: tuple[Input, ...]
     attachments: dict[str, Attachment]
+    environment: dict[str, Value]
 
 
 @dataclass
@@ -216,6 +240,7 @@ class _Addition:
             params=draft.params,
             inputs=draft.inputs,
             attachments=draft.attachments,
+            environment=draft.environment or None,
             meta=draft.meta,
         )
 

@@ -46,7 +46,7 @@ def commit_message(
     trailers, unless it is one: Git reads them from the last paragraph alone.
     """
     subject = " ".join(part for part in ("modelver:", ops[0], model, version or "", what) if part)
-    trailers = [*(f"Modelver-Op: {op}" for op in ops), f"Modelver-Model: {model}"]
+    trailers = [*(f"Modelver-Op: {op}" for op in ops), *([f"Modelver-Model: {model}"] if model else [])]
     trailers += [f"Modelver-Version: {version}"] if version else []
     more = config.commit.trailer
     if _TRAILER.match(more):

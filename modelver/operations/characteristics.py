@@ -89,18 +89,18 @@ def _of_file(entry: Entry, format: str, opened: Open) -> Iterator[Characteristic
 def _environment(store: ObjectStore, record: Version, told: list[str]) -> frozenset[Characteristic] | None:
     """Python, platform and whatever else is recorded, and each package with its version."""
     environment = dict(record.environment or {})
-    packages = environment.pop("packages", None)
+    listed = environment.pop("packages", None)
     found = similarity.of_values(environment)
-    if packages is None:
+    if listed is None:
         return found
     try:
-        return found | similarity.of_words(_packages(store, packages))
+        return found | similarity.of_words(packages(store, listed))
     except ModelverError as error:
         told.append(f"the packages of {record.version} are not compared: {error.message}")
         return None
 
 
-def _packages(store: ObjectStore, digest: Value) -> Iterable[str]:
+def packages(store: ObjectStore, digest: Value) -> Iterable[str]:
     """The lines of the list of packages, `name==version` each."""
     if not isinstance(digest, str):
         raise Damaged(f"packages: expected a digest, found {quoted(str(digest))}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modelver.domain.records import Input
+from modelver.domain.records import Input, Value
 from modelver.domain.text import quoted
 from modelver.errors import UsageError
 from modelver.operations.workspace import Workspace
@@ -63,15 +63,37 @@ def _edge(workspace: Workspace, given: Data | Code | Parent, of_data: str) -> In
 
 
 def _data(workspace: Workspace, typed: str, relation: str) -> Input:
+    name, place = _parted(workspace, typed)
+    found = _unnamed(workspace, place, relation)
+    if name is None:
+        return found
+    where: dict[str, Value] = {"uri" if _URI.match(place) else "path": found.id}
+    return replace(found, id=name, more={**where, **found.more})
+
+
+def _parted(workspace: Workspace, typed: str) -> tuple[str | None, str]:
+    """Name and place of `NAME=PLACE`; a path that is there, and a URI with a `=` in it, is no name."""
+    name, sign, place = typed.partition("=")
+    if not sign or not name or "://" in name or os.path.lexists(workspace.typed(typed)):
+        return None, typed
+    return name, place
+
+
+def _unnamed(workspace: Workspace, typed: str, relation: str) -> Input:
     if _URI.match(typed):
-        if _PASSWORD.match(typed):
-            raise UsageError(
-                f"--data: the URI {quoted(_PASSWORD.sub('…@', typed))} holds a password, and records are for everybody",
-                hint="give it without user and password",
-            )
-        return Input(kind="data", id=typed, relation=relation)
+        return Input(kind="data", id=without_password(typed, "--data"), relation=relation)
     path, name = _named(workspace, typed, "--data")
     return Input(kind="data", id=name, digest=_digest(workspace, path, name), relation=relation)
+
+
+def without_password(uri: str, option: str) -> str:
+    """The URI itself; raises `UsageError` where a password is in it."""
+    if _PASSWORD.match(uri):
+        raise UsageError(
+            f"{option}: the URI {quoted(_PASSWORD.sub('…@', uri))} holds a password, and records are for everybody",
+            hint="give it without user and password",
+        )
+    return uri
 
 
 def _code(workspace: Workspace, typed: str) -> Input:

@@ -12,6 +12,7 @@ from modelver.domain.records import Version
 from modelver.domain.resolution import Resolved
 from modelver.errors import ModelverError, NotFound
 from modelver.git.journal import Journal
+from modelver.operations.characteristics import packages
 from modelver.operations.results import (
     ArtifactState,
     ModelLine,
@@ -85,8 +86,11 @@ def _line(catalog: Catalog, known: Evidence, merged: bool) -> VersionLine:
     )
 
 
-def show(workspace: Workspace, ref: str) -> Shown:
-    """One version with all that is known of it."""
+def show(workspace: Workspace, ref: str, *, environment: bool = False) -> Shown:
+    """One version with all that is known of it; with `environment` also the packages that trained it.
+
+    Raises `NotFound` where their list is asked for and is not on this machine.
+    """
     catalog = workspace.chosen
     found = workspace.find(ref)
     record = catalog.record(found)
@@ -104,7 +108,13 @@ def show(workspace: Workspace, ref: str) -> Shown:
         notes=known.notes,
         note_fields=tuple({"name": note.name, **schema.note_mapping(note)} for note in known.notes),
         yanked=yank_of(known.notes) is not None,
+        packages=_packages(workspace, record) if environment else None,
     )
+
+
+def _packages(workspace: Workspace, record: Version) -> tuple[str, ...]:
+    digest = (record.environment or {}).get("packages")
+    return tuple(sorted(packages(workspace.store, digest))) if digest is not None else ()
 
 
 def commit_of(catalog: Catalog, found: Resolved) -> str | None:

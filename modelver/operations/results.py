@@ -142,6 +142,8 @@ class Shown:
     note_fields: tuple[Mapping[str, Any], ...]
     """The notes' own keys, as they stand in their files, with their names."""
     yanked: bool
+    packages: tuple[str, ...] | None = None
+    """What was installed where it was trained, where that was asked for and is here."""
 
     def document(self) -> dict[str, Any]:
         """The record's keys, with the metrics of its notes, and what is computed at the top."""
@@ -149,7 +151,8 @@ class Shown:
         computed = {"hash": artifact.digest.removeprefix("sha256:"), "size": artifact.size, "commit": self.commit}
         standing = {"labels": self.labels, "stages": self.stages, "state": self.state, "present": self.present}
         later = {"metrics": self.metrics, "sources": self.sources, "notes": self.note_fields}
-        return {**self.fields, **computed, **standing, **later, "yanked": self.yanked}
+        packages = {} if self.packages is None else {"packages": self.packages}
+        return {**self.fields, **computed, **standing, **later, "yanked": self.yanked, **packages}
 
     def __str__(self) -> str:
         return f"{self.record.model}@{self.record.version}"
@@ -319,3 +322,59 @@ class Log:
 
     events: tuple[Event, ...]
     total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promotion:
+    """One time that a version got a stage: by promotion, or back by a rollback."""
+
+    stage: str
+    op: str
+    date: datetime
+    author: str
+    message: str
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identified:
+    """The newest version that has some bytes, and the `others` that have them, as MODEL@ID, the newest first."""
+
+    version: str
+    model: str
+    hash: str
+    labels: tuple[str, ...]
+    stages: tuple[str, ...]
+    former_stages: tuple[str, ...]
+    promotions: tuple[Promotion, ...]
+    others: tuple[str, ...]
+    remarks: tuple[str, ...] = told()
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What a training command made, once it is registered; `promoted` is None where no stage was asked for.
+
+    `command` is the command line without what looks secret, `seconds` how long it took.
+    """
+
+    added: Added
+    command: str
+    seconds: float
+    promoted: bool | None
+
+    def document(self) -> dict[str, Any]:
+        """The keys of the version that was registered, and those of the run."""
+        run = {"command": self.command, "seconds": self.seconds, "promoted": self.promoted}
+        return {**as_json(self.added), **run}
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What people are told besides the result."""
+        return self.added.remarks
+
+    def __str__(self) -> str:
+        return str(self.added)

@@ -87,7 +87,15 @@ class Scene:
         return made
 
 
-_LINKS = {"tag": "as", "untag": "from", "promote": "to", "rollback": "on", "demote": "from", "note": "with"}
+_LINKS = {
+    "tag": "as",
+    "untag": "from",
+    "promote": "to",
+    "rollback": "on",
+    "demote": "from",
+    "note": "with",
+    "lineage": "",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +113,7 @@ class Part:
     @property
     def what(self) -> str:
         """How the subject of a commit goes on behind the version."""
-        return f"{_LINKS[self.op]} {self.name}" if self.name else ""
+        return f"{_LINKS[self.op]} {self.name}".strip() if self.name else ""
 
     @property
     def announced(self) -> str | None:

@@ -57,6 +57,18 @@ def checked_metrics(values: Mapping[str, Any]) -> dict[str, int | float]:
     return found
 
 
+def usable_metrics(values: Mapping[str, Any]) -> tuple[dict[str, int | float], list[str]]:
+    """Those of the values that are metrics, and what to say of the others: a training is not lost for one of them."""
+    found: dict[str, int | float] = {}
+    told = []
+    for key, value in plain_mapping(values, "metric").items():
+        try:
+            found |= checked_metrics({key: value})
+        except UsageError as error:
+            told.append(f"left out: {error.message}")
+    return found, told
+
+
 def plain_mapping(values: Mapping[str, Any], what: str) -> dict[str, Value]:
     """Values of a program as a record can hold them; raises `UsageError` for keys or values that it cannot."""
     found: dict[str, Value] = {}
@@ -80,7 +92,7 @@ def checked_text(text: str | None, what: str) -> str:
 
 
 def from_files(workspace: Workspace, files: Iterable[str], option: str) -> dict[str, Value]:
-    """The mappings in JSON, YAML or TOML files together, what is nested under dotted keys."""
+    """The mappings in JSON, YAML, TOML or CSV (its last row) files together, what is nested under dotted keys."""
     found: dict[str, Value] = {}
     for typed in files:
         found.update(_read(workspace.typed(typed), typed, option))
@@ -112,7 +124,36 @@ def _parsed(path: Path, data: bytes, typed: str) -> object:
         import tomllib
 
         return tomllib.loads(data.decode())
+    if path.suffix == ".csv":
+        return _last_row(data)
     return yaml.read(data, name=typed).plain()
+
+
+def _last_row(data: bytes) -> dict[str, Value]:
+    """The last row of a table, as a training writes one a step; empty cells are left out."""
+    import csv
+
+    try:
+        rows = list(csv.DictReader(data.decode("utf-8-sig").splitlines()))
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    if not rows:
+        raise ValueError("it has no row below its head")
+    if None in rows[-1]:
+        raise ValueError("its last row has more cells than its head")
+    return {name.strip(): _number(cell) for name, cell in rows[-1].items() if (cell or "").strip()}
+
+
+def _number(cell: str) -> Value:
+    """A cell as a number where it is one, also nan and inf, which a table may hold."""
+    try:
+        return int(cell)
+    except ValueError:
+        pass
+    try:
+        return float(cell)
+    except ValueError:
+        return _scalar(cell.strip())
 
 
 def _flat(values: Mapping[str, Any], what: str) -> dict[str, Value]:

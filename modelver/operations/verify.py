@@ -54,6 +54,7 @@ def verify(workspace: Workspace, refs: Sequence[str] = (), *, objects: bool = Fa
     _check_objects(workspace, versions, findings, objects=objects, every=not refs)
     if not refs:
         _check_facts(catalog, findings)
+        _check_lineage(catalog, findings)
         if workspace.at is None:
             _check_announcements(workspace, catalog, findings)
     broken = any(problem.kind in BROKEN for problem in findings.problems)
@@ -241,6 +242,16 @@ def _check_facts(catalog: Catalog, findings: _Findings) -> None:
             if archive.state == "archived" and archive.version in held:
                 path = layout.archive_path(model, archive.version)
                 findings.add("archive", "archived, but it holds a stage", version=archive.version, path=path)
+
+
+def _check_lineage(catalog: Catalog, findings: _Findings) -> None:
+    """Cycles, which no command makes and a merge can; without an edge made by hand there is none to look for."""
+    if "lineage" not in catalog.tree.top:
+        return
+    from modelver.operations.lineage import cycles
+
+    for circle in cycles(catalog):
+        findings.add("lineage", f"{' → '.join(circle)}: each comes from the one before, so all from themselves")
 
 
 def _faults_of(pointer: StagePointer, known: set[str]) -> Iterator[str]:

@@ -13,7 +13,11 @@ IGNORE = ".modelver/.gitignore"
 ATTRIBUTES = ".modelver/.gitattributes"
 OBJECTS = ".modelver/objects"
 MODELS = ".modelver/models"
+LINEAGE = ".modelver/lineage"
 
+_NOT_PLAIN = re.compile(r"[^a-z0-9._-]")
+_NODE = re.compile(rf"{re.escape(LINEAGE)}/(data|code|model)/([a-z0-9._-]{{0,48}}-[0-9a-f]{{8}})\.yaml")
+_LINK = re.compile(rf"{re.escape(LINEAGE)}/links/([0-9a-f]{{16}})\.yaml")
 _NOTE = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 
@@ -70,7 +74,22 @@ class NoteFile:
     name: str
 
 
-Location = ConfigFile | CardFile | VersionFile | LabelFile | StageFile | ArchiveFile | NoteFile
+@dataclass(frozen=True, slots=True)
+class NodeFile:
+    """A node of the lineage; `slug` is the file's name without its ending."""
+
+    kind: str
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFile:
+    """An edge of the lineage; `name` is the file's without its ending."""
+
+    name: str
+
+
+Location = ConfigFile | CardFile | VersionFile | LabelFile | StageFile | ArchiveFile | NoteFile | NodeFile | LinkFile
 
 
 def model_directory(model: str) -> str:
@@ -112,6 +131,37 @@ def note_path(model: str, version: str, name: str) -> str:
     return f"{note_directory(model, version)}/{name}.yaml"
 
 
+def node_path(kind: str, slug: str) -> str:
+    """The file of a node of the lineage.
+
+    >>> node_path("data", slug("Data/Train.csv"))
+    '.modelver/lineage/data/data-train.csv-66a86687.yaml'
+    """
+    return f"{LINEAGE}/{kind}/{slug}.yaml"
+
+
+def link_path(name: str) -> str:
+    """The file of an edge that was made after the record."""
+    return f"{LINEAGE}/links/{name}.yaml"
+
+
+def slug(id: str) -> str:
+    """The name of a node's file: the id in what every file system takes, and 8 digits of its SHA-256."""
+    from hashlib import sha256  # few commands write a node, and completion reads this module on every key
+
+    digest = sha256(id.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{_NOT_PLAIN.sub('-', id.lower())[:48]}-{digest[:8]}"
+
+
+def link_name(down: str, relation: str, up: str) -> str:
+    """The name of an edge's file: 16 digits of the SHA-256 of the canonical JSON [down, relation, up]."""
+    import json
+    from hashlib import sha256
+
+    data = json.dumps([down, relation, up], ensure_ascii=False, separators=(",", ":"))
+    return sha256(data.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 def card_path(model: str) -> str:
     """The card of a model, written by people."""
     return f"{MODELS}/{model}/model.yaml"
@@ -125,6 +175,8 @@ def parse_path(path: str) -> Location | None:
     """
     if path == CONFIG:
         return ConfigFile()
+    if path.startswith(f"{LINEAGE}/"):
+        return _of_lineage(path)
     if not path.startswith(".modelver/models/") or not path.endswith(".yaml"):
         return None
     parts = path[len(".modelver/models/") : -len(".yaml")].split("/")
@@ -157,6 +209,18 @@ def path_of(location: Location) -> str:
             return archive_path(model, version)
         case NoteFile(model, version, name):
             return note_path(model, version, name)
+        case NodeFile(kind, slug):
+            return node_path(kind, slug)
+        case LinkFile(name):
+            return link_path(name)
+
+
+def _of_lineage(path: str) -> Location | None:
+    if match := _LINK.fullmatch(path):
+        return LinkFile(match[1])
+    if match := _NODE.fullmatch(path):
+        return NodeFile(match[1], match[2])
+    return None
 
 
 def _found(model: str, kind: str, rest: list[str]) -> Location | None:

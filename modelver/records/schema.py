@@ -38,12 +38,14 @@ __all__ = [
     "dump_note",
     "dump_stage",
     "dump_version",
+    "input_mapping",
     "note_mapping",
     "parse_archive",
     "parse_label",
     "parse_note",
     "parse_stage",
     "parse_version",
+    "read_input",
 ]
 
 _KINDS = ("file", "directory")
@@ -70,7 +72,7 @@ def version_mapping(version: Version) -> dict[str, Any]:
         **filled(
             metrics=ordered(version.metrics),
             params=ordered(version.params),
-            inputs=[_input_map(each) for each in version.inputs],
+            inputs=[input_mapping(each) for each in version.inputs],
             environment=ordered(version.environment or {}),
             attachments={key: _attachment_map(each) for key, each in sorted(version.attachments.items())},
             meta=ordered(version.meta),
@@ -94,7 +96,7 @@ def _version(fields: Fields) -> Version:
         artifact=_artifact(fields.inside("artifact")),
         metrics=fields.table("metrics", finite),
         params=fields.may("params", mapping, {}),
-        inputs=fields.each("inputs", _input),
+        inputs=fields.each("inputs", read_input),
         environment=fields.may("environment", optional(mapping), None),
         attachments=fields.mapped("attachments", _attachment),
         meta=fields.may("meta", mapping, {}),
@@ -133,7 +135,8 @@ def _artifact_map(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def _input(fields: Fields) -> Input:
+def read_input(fields: Fields) -> Input:
+    """One input of a record."""
     return Input(
         kind=fields.need("kind", word),
         id=fields.need("id", text),
@@ -145,7 +148,8 @@ def _input(fields: Fields) -> Input:
     )
 
 
-def _input_map(each: Input) -> dict[str, Any]:
+def input_mapping(each: Input) -> dict[str, Any]:
+    """The keys of one input, in their order."""
     return {
         "kind": each.kind,
         "id": each.id,
@@ -223,7 +227,7 @@ def note_mapping(note: Note) -> dict[str, Any]:
         "message": note.message,
         **filled(
             metrics=ordered(note.metrics),
-            inputs=[_input_map(each) for each in note.inputs],
+            inputs=[input_mapping(each) for each in note.inputs],
             attachments={key: _attachment_map(each) for key, each in sorted(note.attachments.items())},
             meta=ordered(note.meta),
         ),
@@ -245,7 +249,7 @@ def _note(fields: Fields) -> Note:
         created_by=fields.need("created_by", text),
         message=fields.may("message", text, ""),
         metrics=fields.table("metrics", finite),
-        inputs=fields.each("inputs", _input),
+        inputs=fields.each("inputs", read_input),
         attachments=fields.mapped("attachments", _attachment),
         meta=fields.may("meta", mapping, {}),
         more=fields.rest(),

@@ -14,7 +14,7 @@ from modelver.records.nodes import Convert, Node, T, Wrong
 FORMAT = 1
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
+WORD = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,63}")
 _MOMENT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})Z")
 _BIGGEST = 2**63 - 1  # bytes; what a file system can count
 
@@ -28,7 +28,7 @@ def text(node: Node) -> str:
 
 def word(node: Node) -> str:
     """A short string without spaces, like the name of a relation."""
-    return _matching(node, _WORD.fullmatch, "a word")
+    return _matching(node, WORD.fullmatch, "a word")
 
 
 def truth(node: Node) -> bool:

@@ -106,18 +106,7 @@ def _metrics(found: Comparison) -> Iterator[str]:
 
 def _samples(delta: PerformanceDelta) -> Iterator[str]:
     yield f"### The same {counted(delta.n, 'sample')}"
-    rows = [
-        (
-            code(name),
-            words.number(each.a),
-            words.number(each.b),
-            words.signed(each.diff),
-            words.interval(each.low, each.high),
-            words.p_value(each.p_value),
-            words.marked(words.verdict_of_samples(each)),
-        )
-        for name, each in delta.metrics.items()
-    ]
+    rows = [(code(name), *words.sampled(each)) for name, each in delta.metrics.items()]
     if rows:
         yield _table(("metric", "A", "B", "difference", "95 % interval", "p", "B is"), rows)
         methods = (f"{method} ({', '.join(map(code, names))})" for method, names in words.methods(delta).items())

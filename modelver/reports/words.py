@@ -137,6 +137,18 @@ def verdict(change: MetricChange) -> str:
     return AS_GOOD if change.improved is None else BETTER if change.improved else WORSE
 
 
+def sampled(paired: PairedMetric) -> tuple[str, ...]:
+    """A metric of samples: A, B, difference, interval, p, and what B is."""
+    return (
+        number(paired.a),
+        number(paired.b),
+        signed(paired.diff),
+        interval(paired.low, paired.high),
+        p_value(paired.p_value),
+        marked(verdict_of_samples(paired)),
+    )
+
+
 def verdict_of_samples(paired: PairedMetric) -> str:
     """What B is in a metric of samples, as far as the interval tells."""
     if paired.low == paired.high == 0:

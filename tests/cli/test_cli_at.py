@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds import World, Worlds
+from worlds import World, Worlds, sha256
 
 import modelver
 from modelver.cli.app import COMMANDS
@@ -162,6 +162,8 @@ def test_every_command_that_reads(past: Past, tmp_path: Path) -> None:
     assert (answer["a"], answer["b"], answer["recommendation"]) == (past.first, past.second, "RECOMMEND_B")
     ranks = world.json("compare", "fraud", "fraud~1", "--at", then)["ranks"]
     assert [(each["rank"], each["version"]) for each in ranks] == [(1, past.second), (2, past.first)]
+    assert world.json("lineage", "fraud@production", "--at", then)["node"] == past.first
+    assert world.json("identify", sha256("second"), "--at", then)["stages"] == []
     assert world.cli("cat", "fraud@production", "--at", then).bytes == b"first"
     assert Path(world.cli("path", "fraud@production", "--at", then).out.strip()).read_bytes() == b"first"
     output = tmp_path / "then.bin"
@@ -176,7 +178,7 @@ def test_every_command_that_reads(past: Past, tmp_path: Path) -> None:
 def test_every_reading_command_was_tried() -> None:
     """B4: the test above names each command that reads, and what writes has no --at."""
     assert {name for name, home in COMMANDS.items() if home.reads} == {
-        *("list", "show", "log", "diff", "compare", "status"),
+        *("list", "show", "log", "diff", "compare", "lineage", "status", "identify"),
         *("checkout", "cat", "path", "verify"),
     }
 

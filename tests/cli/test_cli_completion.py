@@ -72,7 +72,7 @@ def test_every_parameter_is_completed_or_known_not_to_be() -> None:
     everything = [root, *root.commands.values()]  # type: ignore[attr-defined]
     metavars = {each.metavar for command in everything for each in command.params} - {None}
     nothing = {"N", "K=V", "LABEL", "[LABEL]", "MSG", "WHY", "REV|DATE", "SECONDS", "ISO8601"}
-    nothing |= {"METRIC", "D", "EXPR", "KIND", "TEXT"}
+    nothing |= {"METRIC", "D", "EXPR", "KIND", "TEXT", "COMMAND...", "R", "URI"}
     assert metavars <= VALUES.keys() | nothing
     assert VALUES.keys() - metavars <= {"REMOTE"}
 
