@@ -43,7 +43,7 @@ class Facts:
 
     def add_node(self, node: LineageNode) -> None:
         """What `lineage add` wrote of a node."""
-        told = {"digest": node.digest, "uri": node.uri, **node.meta, "message": node.message}
+        told = {"digest": node.digest, "uri": node.uri, **node.more, **node.meta, "message": node.message}
         self.nodes.setdefault((node.kind, node.id), {}).update({name: each for name, each in told.items() if each})
         self._inputs((node.kind, node.id), node.inputs)
 

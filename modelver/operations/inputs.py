@@ -12,6 +12,7 @@ from modelver.domain.records import Input, Value
 from modelver.domain.text import quoted
 from modelver.errors import UsageError
 from modelver.operations.workspace import Workspace
+from modelver.programs.web import told_of
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:[^/@]*@")
@@ -81,7 +82,7 @@ def _parted(workspace: Workspace, typed: str) -> tuple[str | None, str]:
 
 def _unnamed(workspace: Workspace, typed: str, relation: str) -> Input:
     if _URI.match(typed):
-        return Input(kind="data", id=without_password(typed, "--data"), relation=relation)
+        return Input(kind="data", id=without_password(typed, "--data"), relation=relation, more=told_of(typed))
     path, name = _named(workspace, typed, "--data")
     return Input(kind="data", id=name, digest=_digest(workspace, path, name), relation=relation)
 

@@ -21,6 +21,7 @@ from modelver.operations.standing import labels_of, stages_of
 from modelver.operations.traced import Impact, LineagePath, Linked, NodeAdded, Step, Touched, Traced
 from modelver.operations.values import checked_text, plain_mapping
 from modelver.operations.workspace import Workspace
+from modelver.programs.web import told_of
 from modelver.records import layout, lineage
 
 MADE = "derived-from"
@@ -184,6 +185,7 @@ def add_node(
     digest = _digest(workspace, path, store=store)
     known, why = plain_mapping(meta, "meta"), checked_text(message, "message")
     where = None if uri is None else without_password(uri, "--uri")
+    said = {} if where is None else told_of(where)
     file = layout.node_path(kind, layout.slug(name))
 
     def plan(scene: Scene) -> Plan:
@@ -196,6 +198,7 @@ def add_node(
             digest=digest,
             uri=where,
             meta=known,
+            more=said,
         )
         former = next((each for each in nodes(scene.catalog) if (each.kind, each.id) == (kind, name)), None)
         same = former is not None and _said(former) == _said(new)

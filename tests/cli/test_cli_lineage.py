@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import threading
 import time
 from typing import Any
 
@@ -314,3 +316,34 @@ def test_pictures_and_events(family: World, format: str, begin: str) -> None:
         events = [json.loads(line) for line in text.splitlines()]
         assert sorted(event["job"]["name"] for event in events) == ["base", "eu", "us"]
         assert {event["job"]["namespace"] for event in events} == {"repo"}
+
+
+def test_what_a_store_of_the_web_tells(world: World) -> None:
+    """`--data URI`, `lineage add --uri`: entity tag, size and version are kept where it can be reached."""
+
+    class Store(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200 if self.path == "/x" else 404)
+            self.send_header("ETag", '"abc"')
+            self.send_header("Content-Length", "123")
+            self.send_header("x-amz-version-id", "v7")
+            self.send_header("x-other", "no")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Store) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_port}"
+        world.write("model.bin", "x")
+        world.json("add", "model.bin", "--data", f"train={uri}/x", "--data", f"{uri}/gone")
+        first, second = world.json("show", "model")["inputs"]
+        told = {"etag": '"abc"', "size": 123, "version": "v7"}
+        assert first == {"kind": "data", "id": "train", "relation": "trained-on", "uri": f"{uri}/x", **told}
+        assert second == {"kind": "data", "id": f"{uri}/gone", "relation": "trained-on"}
+        world.json("lineage", "add", "data", "again", "--uri", f"{uri}/x")
+        metadata = world.json("lineage", "again")["subgraph"]["nodes"][0]["metadata"]
+        assert metadata == {"uri": f"{uri}/x", **told}
+        server.shutdown()
+    world.json("lineage", "add", "data", "away", "--uri", f"{uri}/x")
