@@ -1,4 +1,4 @@
-"""`modelver diff` of two versions with 100,000 samples, against SciPy doing the same: `python benchmarks/samples.py`.
+"""`modelver diff` of two versions with 20,000 samples, against SciPy doing the same: `python benchmarks/samples.py`.
 
 Needs modelver and SciPy in the environment that runs it (the extra `test` has both). Accuracy, log loss and Brier score
 each with 10,000 paired bootstrap resamples, and for the two losses as many random sign flips. Whole processes, in turn.
@@ -42,8 +42,8 @@ for name, each in differences.items():
 def main() -> None:
     """Make the samples, register two versions, measure and print."""
     parser = argparse.ArgumentParser(description="modelver diff against SciPy")
-    parser.add_argument("--samples", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each, of which the median counts")
+    parser.add_argument("--samples", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=1, help="runs of each, of which the median counts")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="modelver-benchmark-") as name:
         folder = Path(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from modelver.operations.add import Request, add
 from modelver.operations.environment import Environment, code_state, lock_files, together
 from modelver.operations.inputs import Code, Data, Parent, edges
 from modelver.operations.results import Added
+from modelver.operations.run import checked
 from modelver.operations.workspace import Workspace
 from modelver.programs import environment
 
@@ -25,11 +27,12 @@ class Run:
     `version` is what was registered, None until then.
     """
 
-    def __init__(self, model: str, params: Mapping[str, Any]) -> None:
+    def __init__(self, model: str, params: Mapping[str, Any], place: Path | None = None) -> None:
         self.model = model
         self.metrics: dict[str, Any] = {}
         self.params = dict(params)
         self.version: Added | None = None
+        self._directory = place
         self._artifact: Path | None = None
         self._predictions: Path | None = None
 
@@ -43,8 +46,12 @@ class Run:
 
     def save(self, path: Place, *, predictions: Place | None = None) -> None:
         """Say which file or directory, and which file of predictions, are to be registered when the training ends."""
-        self._artifact = Path(path)
-        self._predictions = None if predictions is None else Path(predictions)
+        # As it is meant now: a training may change its directory.
+        self._artifact = self._meant(path)
+        self._predictions = None if predictions is None else self._meant(predictions)
+
+    def _meant(self, path: Place) -> Path:
+        return (self._directory or Path.cwd()) / path
 
 
 @contextmanager
@@ -66,25 +73,24 @@ def track(
     place = Path(directory).absolute()
     workspace = Workspace.open(place, {})
     try:
-        workspace.writer()  # what would refuse to register is told before the training, not after
+        # What would refuse to register is told before the training, not after.
+        prepared = checked(workspace, Request(path="", model=model, params=params or {}, forgiving=True, **words))
         inputs = edges(workspace, [*map(Data, data), *map(Code, code), *map(Parent, parents)])
         found = environment.running()
         python = Environment(values=found.values, packages=found.packages, remarks=found.remarks)
-        described = together(python, lock_files(workspace), code_state(workspace))
-        run = Run(model, params or {})
+        described = together(python, lock_files(workspace), code_state(workspace, inputs))
+        run = Run(model, prepared.params, None if directory == "." else place)
         yield run
         if run._artifact is None:
             raise UsageError(f"nothing of {model} was saved, so nothing is registered", hint="run.save(PATH)")
-        request = Request(
+        request = replace(
+            prepared,
             path=os.fsdecode(run._artifact),
-            model=model,
             metrics=run.metrics,
             params=run.params,
             predictions=None if run._predictions is None else os.fsdecode(run._predictions),
             edges=inputs,
             environment=described,
-            forgiving=True,
-            **words,
         )
         run.version = add(Workspace.open(place, {}), request)
     finally:

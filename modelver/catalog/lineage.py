@@ -43,9 +43,12 @@ class Facts:
 
     def add_node(self, node: LineageNode) -> None:
         """What `lineage add` wrote of a node."""
-        told = {"digest": node.digest, "uri": node.uri, **node.more, **node.meta, "message": node.message}
-        self.nodes.setdefault((node.kind, node.id), {}).update({name: each for name, each in told.items() if each})
-        self._inputs((node.kind, node.id), node.inputs)
+        key = (node.kind, node.id)
+        if names.is_version_id(node.id):
+            return  # what a version is, its record says
+        told = {**node.meta, **node.more, "digest": node.digest, "uri": node.uri, "message": node.message}
+        self.nodes.setdefault(key, {}).update({name: each for name, each in told.items() if each})
+        self._inputs(key, node.inputs)
 
     def add_link(self, link: Link) -> None:
         """An edge between two nodes, each known by its id; of an unknown one the kind is taken for data."""

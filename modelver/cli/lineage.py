@@ -61,9 +61,14 @@ def lineage(
       modelver lineage add data train --uri s3://bucket/train.parquet --meta owner=risk
       modelver lineage link data/clean.csv data/raw.csv --relation derived-from
     """
+    first, *rest = words
+    plain = not rest and first not in ("add", "link", "unlink", "path", "impact")
+    of_add = path is not None or uri is not None or store or bool(meta)
+    of_graph = up or down or depth is not None or bool(kind) or format not in (LineageFormat.tree, LineageFormat.json)
+    if (of_add and first != "add") or (of_graph and not plain):
+        raise UsageError(f"lineage {first} does not take all of these options", hint="modelver lineage --help")
     here = registry(context)
     choose_format(context, "text" if format is LineageFormat.tree else format)
-    first, *rest = words
     match first, rest:
         case "add", [node_kind, id]:
             from modelver.cli.options import pairs

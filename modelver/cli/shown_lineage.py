@@ -12,7 +12,9 @@ from modelver.operations.traced import Impact, LineagePath, Linked, NodeAdded, T
 from modelver.reports import lineage
 
 _LINES = 60
-"""Lines of a tree; what is more is counted."""
+"""Lines of a tree, or of a table; what is more is counted."""
+
+_FEW = 10
 
 
 def _traced(result: Traced, chosen: Choices) -> None:
@@ -40,12 +42,17 @@ def _impact(result: Impact, chosen: Choices) -> None:
         return
     rows = [
         (each.model or "-", each.version, ", ".join(each.labels) or "-", ", ".join(each.stages) or "-")
-        for each in result.models
+        for each in (result.models if chosen.verbose else result.models[:_LINES])
     ]
     if rows:
         table(chosen, ("model", "version", "labels", "stages"), rows)
-    for other in result.others:
+    if len(rows) < len(result.models):
+        print(f"… and {counted(len(result.models) - len(rows), 'version')} more, which -v names")
+    others = result.others if chosen.verbose else result.others[:_FEW]
+    for other in others:
         print(printable(f"also {other}"))
+    if len(others) < len(result.others):
+        print(f"… and {len(result.others) - len(others):,} more")
     held = f"; in {', '.join(result.stages)}" if result.stages else ""
     verb = "comes" if len(result.models) == 1 else "come"
     print(printable(f"{counted(len(result.models), 'version')} {verb} from {result.node}{held}"))

@@ -11,6 +11,7 @@ from modelver.domain import names
 from modelver.domain.records import Artifact, Attachment, Input, Value, Version, same_but_metrics, same_content
 from modelver.domain.resolution import Resolved
 from modelver.domain.semver import Part as Bump
+from modelver.domain.text import quoted
 from modelver.errors import UsageError
 from modelver.git import exclude
 from modelver.git.transaction import Change, Snapshot, Writer, Written
@@ -28,7 +29,7 @@ from modelver.operations.stages import promotion_part
 from modelver.operations.standing import labels_of, stages_of
 from modelver.operations.values import checked_metrics, checked_text, from_files, plain_mapping, usable_metrics
 from modelver.operations.workspace import Workspace
-from modelver.records import layout, schema
+from modelver.records import layout, schema, yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +83,10 @@ def add(workspace: Workspace, request: Request) -> Added:
     model = model_of(workspace, request.model, name, remarks)
     draft = _Draft(
         metrics=_metrics(workspace, request, remarks),
-        params=plain_mapping({**from_files(workspace, request.params_files, "--params"), **request.params}, "param"),
+        params=_params(workspace, request, remarks),
         meta=plain_mapping(request.meta, "meta"),
         inputs=(*request.edges, *edges(workspace, request.inputs)),
-        attachments=predictions.taken(workspace, request.predictions),
+        attachments=_predictions(workspace, request, remarks),
         environment=environment.kept(workspace, request.environment),
     )
     remarks += request.environment.remarks if request.environment else ()
@@ -123,6 +124,30 @@ def _metrics(workspace: Workspace, request: Request, remarks: list[str]) -> dict
     metrics, told = usable_metrics({**found, **request.metrics})
     remarks += told
     return metrics
+
+
+def _params(workspace: Workspace, request: Request, remarks: list[str]) -> dict[str, Value]:
+    given = plain_mapping({**from_files(workspace, request.params_files, "--params"), **request.params}, "param")
+    if not request.forgiving:
+        return given
+    found = {}
+    for name, value in given.items():
+        try:
+            yaml.write({name: value})
+            found[name] = value
+        except UsageError as error:
+            remarks.append(f"left out: param {quoted(name)}: {error.message}")
+    return found
+
+
+def _predictions(workspace: Workspace, request: Request, remarks: list[str]) -> dict[str, Attachment]:
+    try:
+        return predictions.taken(workspace, request.predictions)
+    except UsageError as error:
+        if not request.forgiving:
+            raise
+        remarks.append(f"registered without predictions: {error.message}")
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)

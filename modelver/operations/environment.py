@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelver.domain.records import Value
+from modelver.domain.records import Input, Value
 from modelver.errors import ModelverError
 from modelver.operations.workspace import Workspace
 from modelver.records import layout
@@ -28,6 +28,9 @@ def of_interpreter(interpreter: Path | None, variables: Mapping[str, str]) -> En
     """What an interpreter, by default the active environment's, tells of itself and of this machine."""
     from modelver.programs import environment
 
+    if interpreter is None and not any(variables.get(name) for name in ("VIRTUAL_ENV", "CONDA_PREFIX")):
+        told = "the command is not known to start a Python, and no environment is active, so no packages are recorded"
+        return Environment(values=environment.machine(variables), remarks=(told,))
     found = environment.describe(interpreter, variables)
     return Environment(values=found.values, packages=found.packages, remarks=found.remarks)
 
@@ -47,10 +50,10 @@ def lock_files(workspace: Workspace) -> Environment:
     return Environment(values={"locks": found} if found else {})
 
 
-def code_state(workspace: Workspace) -> Environment:
+def code_state(workspace: Workspace, inputs: Sequence[Input] = ()) -> Environment:
     """The commit of the code, and the patch of what is changed since; nothing before the first commit.
 
-    Files that Git does not track are no part of it.
+    Files that Git does not track are no part of it; code among the inputs that is not in the patch is named.
     """
     commit = workspace.repository.head().commit
     if commit is None or workspace.repository.work_tree is None:
@@ -62,7 +65,10 @@ def code_state(workspace: Workspace) -> Environment:
     if len(patch) > _MOST_PATCH:
         told = f"the changes since the commit are not kept, because they have over {_MOST_PATCH // 2**20} MiB"
         return Environment(values={"commit": commit, "dirty": True}, remarks=(told,))
-    return Environment(values={"commit": commit, "dirty": bool(patch)}, patch=patch)
+    lost = [each.id for each in inputs if each.kind == "code" and each.dirty and not patch]
+    remarks = [f"{id} is not in the patch of the code, because Git does not track it" for id in lost]
+    dirty = bool(patch) or bool(lost)
+    return Environment(values={"commit": commit, "dirty": dirty}, patch=patch, remarks=tuple(remarks))
 
 
 def together(*parts: Environment) -> Environment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from modelver.catalog import Catalog
 from modelver.domain.records import Version
@@ -35,6 +36,8 @@ def identify(workspace: Workspace, typed: str) -> Identified:
     newest, *others = same
     model, version = newest.model, newest.version
     promotions = _promotions(catalog, model, version)
+    elsewhere = version not in catalog.versions(model)
+    remark = f"{version} is on another branch, whose labels and stages are not looked at; git log {version}"
     held = stages_of(catalog, model, version)
     return Identified(
         version=version,
@@ -45,7 +48,7 @@ def identify(workspace: Workspace, typed: str) -> Identified:
         former_stages=tuple(sorted({each.stage for each in promotions} - set(held))),
         promotions=promotions,
         others=tuple(f"{record.model}@{record.version}" for record in others),
-        remarks=catalog.config.warnings,
+        remarks=(*([remark] if elsewhere else []), *catalog.config.warnings),
     )
 
 
@@ -55,7 +58,7 @@ def _digest_of(workspace: Workspace, typed: str) -> str:
         hint = "give a file, a directory, or the 64 digits of a SHA-256"
         raise UsageError(f"{quoted(typed)} is not there, and no digest", hint=hint)
     inside = workspace.relative(path) if workspace.repository.work_tree is not None else None
-    return workspace.store.digest_of(path, cache=workspace.stat_cache, name=inside or typed)
+    return workspace.store.digest_of(Path(os.path.realpath(path)), cache=workspace.stat_cache, name=inside or typed)
 
 
 def _every(catalog: Catalog) -> Iterator[Version]:

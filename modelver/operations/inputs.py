@@ -12,10 +12,10 @@ from modelver.domain.records import Input, Value
 from modelver.domain.text import quoted
 from modelver.errors import UsageError
 from modelver.operations.workspace import Workspace
+from modelver.programs.redaction import without_credentials
 from modelver.programs.web import told_of
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/@]*:[^/@]*@")
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,11 @@ def edges(
     `UsageError` for a path that is not there and for a URI with a password in it.
     """
     found = [_edge(workspace, each, of_data) for each in given]
-    return tuple({(each.kind, each.id): each for each in found}.values())
+    names: dict[tuple[str, str], Input] = {}
+    for each in found:
+        if names.setdefault((each.kind, each.id), each) != each:
+            raise UsageError(f"{quoted(each.id)} names two different things", hint="give each a name of its own")
+    return tuple(names.values())
 
 
 def _edge(workspace: Workspace, given: Data | Code | Parent, of_data: str) -> Input:
@@ -88,11 +92,12 @@ def _unnamed(workspace: Workspace, typed: str, relation: str) -> Input:
 
 
 def without_password(uri: str, option: str) -> str:
-    """The URI itself; raises `UsageError` where a password is in it."""
-    if _PASSWORD.match(uri):
+    """The URI itself; raises `UsageError` where a password, a token or a signature is in it."""
+    plain = without_credentials(uri)
+    if plain != uri:
         raise UsageError(
-            f"{option}: the URI {quoted(_PASSWORD.sub('…@', uri))} holds a password, and records are for everybody",
-            hint="give it without user and password",
+            f"{option}: the URI {quoted(plain, 200)} holds credentials, and records are for everybody",
+            hint="give it without user, password, token or signature",
         )
     return uri
 
@@ -121,4 +126,5 @@ def _named(workspace: Workspace, typed: str, option: str) -> tuple[Path, str]:
 
 
 def _digest(workspace: Workspace, path: Path, name: str) -> str:
-    return workspace.store.digest_of(path, cache=workspace.stat_cache, name=name)
+    real = Path(os.path.realpath(path))  # data often lies elsewhere, behind a link
+    return workspace.store.digest_of(real, cache=workspace.stat_cache, name=name)

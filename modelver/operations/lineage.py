@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from modelver.catalog import Catalog
 from modelver.catalog.lineage import Facts, facts, links, nodes
 from modelver.domain import names
-from modelver.domain.lineage import Edge, Lineage, Node, Selection
+from modelver.domain.lineage import KINDS, Edge, Lineage, Node, Selection
 from modelver.domain.records import LineageNode, Link, Value
+from modelver.domain.references import is_prefix
 from modelver.domain.resolution import Resolved
 from modelver.domain.text import printable, quoted
 from modelver.errors import Conflict, ModelverError, NotFound, UsageError
@@ -44,14 +46,16 @@ class _Graph:
         edges = (Edge(down=down, up=up, relation=word, digest=digest) for down, up, word, digest in self.told.edges)
         return Lineage(found, edges)
 
-    def select(self, graph: Lineage, typed: str) -> Selection:
+    def select(self, graph: Lineage, typed: str, kind: str | None = None) -> Selection:
         """The node that is meant: data and code by their id, a version by any reference.
 
-        Raises `NotFound` with the nearest of both kinds.
+        Where something is data and code alike, the first is meant, unless `kind` says otherwise. Raises `NotFound`
+        with the nearest of both kinds.
         """
         id = typed.removeprefix("./")
+        kind = kind or next((each for each in KINDS if (each, id) in self.told.nodes), None)
         try:
-            return graph.select(id)
+            return graph.select(id, kind)
         except NotFound as error:
             missing = error
         try:
@@ -74,8 +78,8 @@ def _graph(workspace: Workspace, *also: str) -> _Graph:
 
 
 def _version(workspace: Workspace, typed: str) -> Resolved | None:
-    """The version that is meant, if it is one; looked at for ids alone, since only they may be unknown here."""
-    if not names.is_version_id(names.fold(typed)):
+    """The version that is meant, by an id or its beginning, which alone may be of a version that is not here."""
+    if not is_prefix(names.fold(typed)):
         return None
     try:
         return workspace.find(typed)
@@ -96,7 +100,7 @@ def trace(
     """What a node comes from and what comes from it, at most `depth` edges away."""
     graph = _graph(workspace, typed)
     whole = graph.lineage
-    start = graph.select(whole, typed)
+    start = graph.select(whole, typed, next(iter(kinds)) if len(kinds) == 1 and _is_several(graph, typed) else None)
     asked: Any = {"depth": depth, "kinds": kinds or None, "relations": relations or None}
     return Traced(
         subgraph=whole.subgraph(start, up=up, down=down, **asked),
@@ -114,6 +118,11 @@ def cycles(catalog: Catalog) -> list[list[str]]:
     told = facts(catalog)
     edges = (Edge(down=down, up=up, relation=word, digest=digest) for down, up, word, digest in told.edges)
     return Lineage((), edges).cycles()
+
+
+def _is_several(graph: _Graph, typed: str) -> bool:
+    """Whether nodes of several kinds have an id, so that a kind tells which is meant."""
+    return sum((kind, typed.removeprefix("./")) in graph.told.nodes for kind in KINDS) > 1
 
 
 def path(workspace: Workspace, one: str, other: str) -> LineagePath:
@@ -136,21 +145,22 @@ def impact(workspace: Workspace, typed: str) -> Impact:
     selection = graph.select(whole, typed)
     below = whole.downstream(selection)
     known = graph.told.nodes
-    models = [(str(known["model", id].get("model", "")), id) for id in below if ("model", id) in known]
+    versions = {id: str(known["model", id]["model"]) for id in below if "model" in known.get(("model", id), {})}
+    versions = {id: model for id, model in versions.items() if names.is_version_id(id)}
     touched = tuple(
         Touched(
             model=model,
             version=version,
-            labels=labels_of(catalog, model, version) if model else (),
-            stages=stages_of(catalog, model, version) if model else (),
+            labels=labels_of(catalog, model, version),
+            stages=stages_of(catalog, model, version),
         )
-        for model, version in models
+        for version, model in versions.items()
     )
     return Impact(
         node=str(selection),
         models=touched,
         stages=tuple(f"{each.model}@{stage}" for each in touched for stage in each.stages),
-        others=tuple(id for id in below if ("model", id) not in known),
+        others=tuple(id for id in below if id not in versions),
         remarks=catalog.config.warnings,
     )
 
@@ -169,14 +179,14 @@ def add_node(
     meta: Mapping[str, Value],
     message: str = "",
 ) -> NodeAdded:
-    """Describe data, code or a model from elsewhere; what is said again takes the place of what was said.
+    """Describe data, code or a model from elsewhere; of what was said before, what is not said again stays.
 
     A file or directory is hashed, and kept where `store` says so. Raises `UsageError` for a wrong kind or id.
     """
     if kind not in lineage.NODE_KINDS:
         raise UsageError(f"{quoted(kind)} is no kind of node", hint="modelver lineage add data|code|model ID")
     name = _checked_id(id)
-    if kind == "model" and names.is_version_id(name):
+    if names.is_version_id(name):
         raise UsageError(f"{name} is a version, which its record describes", hint=f"modelver note {name} -m TEXT")
     if path is not None and uri is not None:
         raise UsageError("--path and --uri are two places", hint="give one of them")
@@ -187,6 +197,7 @@ def add_node(
     where = None if uri is None else without_password(uri, "--uri")
     said = {} if where is None else told_of(where)
     file = layout.node_path(kind, layout.slug(name))
+    made: list[LineageNode] = []
 
     def plan(scene: Scene) -> Plan:
         new = LineageNode(
@@ -201,6 +212,17 @@ def add_node(
             more=said,
         )
         former = next((each for each in nodes(scene.catalog) if (each.kind, each.id) == (kind, name)), None)
+        if former is not None:  # what is not said again stays
+            new = replace(
+                new,
+                digest=digest or former.digest,
+                uri=where or former.uri,
+                meta={**former.meta, **known},
+                message=why or former.message,
+                inputs=former.inputs,
+                more={**former.more, **said},
+            )
+        made[:] = [new]
         same = former is not None and _said(former) == _said(new)
         files = {} if same else {file: lineage.dump_node(new)}
         return _plan("add", f"{kind} {name}", files, why)
@@ -210,9 +232,9 @@ def add_node(
         op="add",
         kind=kind,
         node=name,
-        digest=digest,
-        uri=where,
-        meta=known,
+        digest=made[0].digest,
+        uri=made[0].uri,
+        meta=made[0].meta,
         commit=done.commit(file),
         created=done.written is not None,
         remarks=done.remarks,
@@ -307,15 +329,15 @@ def _digest(workspace: Workspace, typed: str | None, *, store: bool) -> str | No
         raise UsageError(f"--path: {quoted(typed)} is not there", hint="give a file, a directory, or --uri")
     inside = workspace.relative(path) if workspace.repository.work_tree else None
     if store:
-        return workspace.store.put(path, cache=workspace.stat_cache, name=inside or typed).digest
-    return workspace.store.digest_of(path, cache=workspace.stat_cache, name=inside or typed)
+        return workspace.store.put(path, cache=workspace.stat_cache, name=inside or typed, follow_symlinks=True).digest
+    return workspace.store.digest_of(Path(os.path.realpath(path)), cache=workspace.stat_cache, name=inside or typed)
 
 
 def _checked_id(typed: str) -> str:
     id = checked_text(typed, "id").removeprefix("./")
     if not id or len(id) > _LONGEST:
         raise UsageError(f"the id {quoted(typed)} has to have 1 to {_LONGEST} characters")
-    return id
+    return without_password(id, "the id")
 
 
 def _checked_relation(typed: str) -> str:

@@ -12,8 +12,9 @@ from pathlib import Path
 from modelver.domain import names
 from modelver.domain.records import Value
 from modelver.domain.text import quoted
-from modelver.errors import CannotTell, CheckFailed, CommandFailed, ModelverError, UsageError
+from modelver.errors import CommandFailed, Conflict, ModelverError, UsageError
 from modelver.operations.add import Request, add
+from modelver.operations.artifact import refuse_tracked
 from modelver.operations.environment import Environment, code_state, lock_files, of_interpreter, together
 from modelver.operations.gates import Asked
 from modelver.operations.inputs import edges
@@ -23,6 +24,7 @@ from modelver.operations.values import checked_text, from_files, plain_mapping
 from modelver.operations.workspace import Workspace
 from modelver.programs import command, environment
 from modelver.programs.redaction import redacted
+from modelver.records import yaml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +59,15 @@ def _run(workspace: Workspace, request: RunRequest, renewed: Callable[[], Worksp
     addition = request.addition
     if not request.words:
         raise UsageError("run takes a command", hint="modelver run -n MODEL -o PATH -- python train.py")
-    addition = _checked(workspace, addition)
+    addition = checked(workspace, addition)
+    if request.promote_if_better is not None:
+        names.parse_stage(request.promote_if_better)
     outputs = [workspace.typed(path) for path in (addition.path, *addition.metrics_files, *_some(addition.predictions))]
     before = [_state(path) for path in outputs]
     inputs = edges(workspace, addition.inputs)
     interpreter = environment.interpreter_of(request.words[0], request.variables, workspace.directory)
     python = of_interpreter(interpreter, request.variables)
-    found = together(python, lock_files(workspace), code_state(workspace))
+    found = together(python, lock_files(workspace), code_state(workspace, inputs))
     ended = command.run(request.words, cwd=workspace.directory, stdout_to_stderr=request.apart)
     shown = shlex.join(redacted(request.words))
     if ended.code:
@@ -90,21 +94,28 @@ def _run(workspace: Workspace, request: RunRequest, renewed: Callable[[], Worksp
     return Trained(added=added, command=shown, seconds=ended.seconds, promoted=promoted)
 
 
-def _checked(workspace: Workspace, addition: Request) -> Request:
-    """The registration with parameters as they are before the command.
+def checked(workspace: Workspace, addition: Request) -> Request:
+    """The registration with parameters as they are before the training.
 
-    Whatever would refuse it is told before hours of training, not after.
+    Whatever would refuse it is told before hours of training, not after, as far as it can be known then.
     """
     workspace.writer()
-    workspace.inside(workspace.typed(addition.path), addition.path)
     checked_text(addition.message, "message")
-    for name, check in ((addition.model, names.parse_model), (addition.stage, names.parse_stage)):
-        if name is not None:
-            check(name)
+    if addition.path:
+        inside = workspace.inside(workspace.typed(addition.path), addition.path)
+        if not addition.allow_tracked:
+            refuse_tracked(inside, workspace.repository.indexed(inside), directory=workspace.typed(inside).is_dir())
+    model = None if addition.model is None else names.parse_model(addition.model)
+    if addition.stage is not None:
+        names.parse_stage(addition.stage)
     if addition.label is not None:
-        names.parse_label(addition.label, stages=())
+        label = names.parse_label(addition.label)
+        if model is not None and label in workspace.catalog.label_names(model):
+            raise Conflict(f"{model}@{label} is a version already", hint="choose another label, or --bump")
     params = plain_mapping({**from_files(workspace, addition.params_files, "--params"), **addition.params}, "param")
-    return dataclasses.replace(addition, params=params, params_files=())
+    meta = plain_mapping(addition.meta, "meta")
+    yaml.write({"params": params, "meta": meta})  # raises for what no record can hold
+    return dataclasses.replace(addition, params=params, params_files=(), meta=meta)
 
 
 def _promoted(renewed: Callable[[], Workspace], request: RunRequest, version: str) -> tuple[bool | None, list[str]]:
@@ -114,7 +125,7 @@ def _promoted(renewed: Callable[[], Workspace], request: RunRequest, version: st
         return None, []
     try:
         promote(renewed(), version, stage, message=request.addition.message, asked=Asked(if_better=True))
-    except (CheckFailed, CannotTell) as error:
+    except ModelverError as error:  # the version is registered, and a training is not to be run again for a stage
         told = "; ".join(str(row["found"]) for row in error.details)
         return False, [f"not promoted: {error.message} ({told})" if told else f"not promoted: {error.message}"]
     return True, []

@@ -34,16 +34,9 @@ class Traced:
 
     def document(self) -> dict[str, Any]:
         """The JSON document."""
-        found = self.subgraph
-        nodes = [{"id": node.id, "kind": node.kind, "metadata": node.metadata} for node in found.nodes]
-        edges = [
-            {"from": edge.up[1], "to": edge.down[1], "relation": edge.relation}
-            | ({"digest": edge.digest} if edge.digest else {})
-            for edge in found.edges
-        ]
-        graph = {"nodes": nodes, "edges": edges}
-        lists = {"upstream": self.upstream, "downstream": self.downstream}
-        return {"node": str(found.root), **lists, "subgraph": graph}
+        from modelver.domain.lineage import as_json
+
+        return as_json(self.subgraph, self.upstream, self.downstream)
 
 
 @dataclass(frozen=True, kw_only=True)

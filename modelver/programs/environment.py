@@ -71,20 +71,20 @@ def describe(interpreter: Path | None, variables: Mapping[str, str]) -> Describe
     That is the Python of `VIRTUAL_ENV`, else of `CONDA_PREFIX`, else `python3` or `python` on `PATH`. Never an error.
     """
     asked = interpreter or _active(variables)
-    machine = _machine(variables)
+    here = machine(variables)
     if asked is None:
-        return Described(values=machine, packages="")
+        return Described(values=here, packages="")
     try:
         answer = _asked(asked, variables)
     except _NoAnswerError as error:
         remark = f"{quoted(str(asked), 200)} tells nothing of its environment: {error}"
-        return Described(values=machine, packages="", remarks=(remark,))
-    return _described(answer, machine)
+        return Described(values=here, packages="", remarks=(remark,))
+    return _described(answer, here)
 
 
 def running() -> Described:
     """Describe the interpreter that this code runs in, and this machine; no program is started."""
-    return _described(_survey(False), _machine(None))
+    return _described(_survey(False), machine(None))
 
 
 def interpreter_of(word: str, variables: Mapping[str, str], cwd: Path = Path()) -> Path | None:
@@ -257,7 +257,7 @@ def _origin(text: Any) -> tuple[str | None, bool]:
     return clean, is_editable
 
 
-def _machine(variables: Mapping[str, str] | None) -> dict[str, str | int]:
+def machine(variables: Mapping[str, str] | None) -> dict[str, str | int]:
     """This machine, as far as files tell, and programs too where there are variables to find them by."""
     found: dict[str, str | int | None] = {"cpus": os.cpu_count()}
     if sys.platform == "darwin" and variables is not None:

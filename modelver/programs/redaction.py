@@ -16,6 +16,7 @@ HIDDEN = "***"
 _SECRET = re.compile(
     r"""
     (?:^|[ ])(?: (?:api|access|auth)?token | secrets? | passw(?:or)?ds? | passphrase | pass | pwd | o?auth
+      | creds? | pat | pin | pgpassword
       | authorization | credentials? | bearer | cookie | jwt | (?:api|access|auth|secret|private)key )$
     | (?:api|access|secret|private|account|encryption|signing|master|shared|storage)[ ]keys?$
     | (?:azure|comet|hf|kaggle|openai|wandb)[ ]key$

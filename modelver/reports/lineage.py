@@ -9,6 +9,7 @@ from urllib.parse import quote
 from modelver.domain.lineage import Edge, Key, Node, Subgraph
 from modelver.domain.text import counted, printable
 from modelver.errors import UsageError
+from modelver.reports.markup import plain
 
 _SHORT = len("sha256:") + 8
 
@@ -122,7 +123,7 @@ def _percent(character: str) -> str:
 
 
 def _dot_label(text: str) -> str:
-    escaped = printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;")
+    escaped = plain(text).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;")
     return f'"{escaped}"'
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 from unicodedata import east_asian_width
@@ -15,6 +15,9 @@ from modelver.reports.markup import element, plain, style
 
 _MOST_NODES, _MOST_EDGES = 500, 2_000
 """Beyond these nobody can read the picture, and the layout takes seconds."""
+
+_FEW_EDGES = 200
+"""Up to so many the layout takes the time to mend the last crossings; with thousands that is a minute."""
 
 _WIDTH, _HEIGHT = 216, 48
 _ACROSS, _DOWN = 150, 26
@@ -44,6 +47,7 @@ text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans
 """
 
 _Point = tuple[float, float]
+_Pair = tuple[int, int]
 
 
 def svg(graph: Subgraph) -> str:
@@ -58,7 +62,8 @@ def svg(graph: Subgraph) -> str:
     places, ways = _laid_out([node.key for node in graph.nodes], list(joined))
     title = f"Lineage of {_short(described(_root(graph)), 60)}"
     width = max(x for x, _ in places.values()) + _WIDTH + _MARGIN
-    height = max(y for _, y in places.values()) + _HEIGHT + _MARGIN
+    lowest_box = max(y for _, y in places.values()) + _HEIGHT
+    height = max([lowest_box, *(y for way in ways.values() for _, y in way)]) + _MARGIN
     picture = element(
         "svg",
         element("title", title),
@@ -100,41 +105,68 @@ def _laid_out(
 ) -> tuple[dict[Key, _Point], Mapping[tuple[Key, Key], list[_Point]]]:
     """Where the corner of each box lies, and by which points the line of each pair of neighbours goes.
 
-    Nodes are laid out by numbers written as text: the layout calls a place through which a line goes by a bare number.
+    The pairs hang all nodes together, as those of a part of the lineage do.
     """
+    numbers = {key: number for number, key in enumerate(keys)}
+    ways = _turned(sorted((numbers[up], numbers[down]) for up, down in pairs if up != down))
+    corners, between = _placed(sorted(set(ways.values())))
+    places = {key: corners[numbers[key]] for key in keys}
+    lines = {}
+    for up, down in pairs:
+        if up == down:
+            lines[up, down] = _loop(places[up])
+            continue
+        pair = numbers[up], numbers[down]
+        points = between[ways[pair]]
+        lines[up, down] = _way(places[up], points if ways[pair] == pair else points[::-1], places[down])
+    return places, lines
+
+
+def _placed(pairs: list[_Pair]) -> tuple[dict[int, _Point], dict[_Pair, list[_Point]]]:
+    """The places of numbered nodes, and those through which the line of each pair goes."""
     from fast_sugiyama import from_edges
 
-    numbers = {key: str(number) for number, key in enumerate(keys)}
-    others = [(numbers[up], numbers[down]) for up, down in pairs if up != down]
-    corners: dict[str | int, _Point] = {}
-    between: dict[tuple[str, str], list[_Point]] = {}
-    below = 0.0
-    for placed, breadth, length, edges in from_edges(others, vertex_spacing=1):
-        # Every part numbers its own places, so they are looked up before the next part.
-        here = {name: _corner(across + below, length - layer) for name, (across, layer) in placed}
-        between |= {(way[0], way[-1]): [here[name] for name in way[1:-1]] for way in _chains(edges or ())}
-        corners |= here
-        below += breadth + 1
-    alone = [key for key in keys if numbers[key] not in corners]
-    corners |= {numbers[key]: _corner(below + number, 0) for number, key in enumerate(alone)}
-    places = {key: corners[number] for key, number in numbers.items()}
-    ways = {(key, key): _loop(place) for key, place in places.items()}
-    for up, down in pairs:
-        if up != down:
-            ways[up, down] = _way(places[up], between[numbers[up], numbers[down]], places[down])
-    return places, ways
+    if not pairs:
+        return {0: _corner(0, 0)}, {}
+    found: Any = from_edges(pairs, vertex_spacing=1, transpose=len(pairs) <= _FEW_EDGES)
+    ((placed, _, length, pieces),) = found
+    corners = {number: _corner(across, length - layer) for number, (across, layer) in placed}
+    # A line is told in pieces, through places whose numbers come after those of the nodes.
+    last = max(map(max, pairs))
+    after = {start: end for start, end in pieces or () if start > last}
+    between = {}
+    for start, end in pieces or ():
+        points = []
+        while end > last:
+            points.append(corners[end])
+            end = after[end]
+        if start <= last:
+            between[start, end] = points
+    return corners, between
 
 
-def _chains(edges: Iterable[tuple[Any, Any]]) -> Iterator[list[Any]]:
-    """From pieces of lines, through places that are bare numbers, whole lines from one node to another."""
-    pieces = list(edges)
-    after = {start: end for start, end in pieces if isinstance(start, int)}
-    for start, end in pieces:
-        if isinstance(start, str):
-            way = [start, end]
-            while isinstance(way[-1], int):
-                way.append(after[way[-1]])
-            yield way
+def _turned(pairs: list[_Pair]) -> dict[_Pair, _Pair]:
+    """Each pair as it is, or turned round where it closes a cycle: on some cycles the layout never ends."""
+    after: dict[int, list[int]] = {}
+    for start, end in pairs:
+        after.setdefault(start, []).append(end)
+    turned: dict[_Pair, _Pair] = {}
+    left: set[int] = set()
+    path: dict[int, Iterator[int]] = {}  # from a first node to the one that is looked at, each with its next ones
+    for first in after:
+        if first not in left:
+            path[first] = iter(after[first])
+        while path:
+            here = next(reversed(path))
+            for end in path[here]:
+                turned[here, end] = (end, here) if end in path else (here, end)
+                if end not in path and end not in left:
+                    path[end] = iter(after.get(end, ()))
+                    break
+            else:
+                left.add(here)
+                del path[here]
+    return turned
 
 
 def _corner(across: float, layer: float) -> _Point:

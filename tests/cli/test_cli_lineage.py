@@ -175,7 +175,8 @@ def test_a_node(world: World) -> None:
     assert not world.object(answer["digest"]).exists()
     world.json("lineage", "add", "data", "Train Set", "--path", "data/train.csv", "--store")
     assert world.object(answer["digest"]).exists()
-    assert world.json("lineage", "Train Set")["subgraph"]["nodes"][0]["metadata"] == {"digest": answer["digest"]}
+    metadata = world.json("lineage", "Train Set")["subgraph"]["nodes"][0]["metadata"]
+    assert metadata == {"digest": answer["digest"], "owner": "risk", "message": "why"}
     world.assert_sound()
     assert world.json("verify")["problems"] == []
 
@@ -347,3 +348,119 @@ def test_what_a_store_of_the_web_tells(world: World) -> None:
         assert metadata == {"uri": f"{uri}/x", **told}
         server.shutdown()
     world.json("lineage", "add", "data", "away", "--uri", f"{uri}/x")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://ghp_abcdefghijklmnop1234@h/x",
+        "s3://b/x?X-Amz-Signature=abcdef",
+        "https://h/x?token=zzz",
+        "https://a:b@h/x",
+    ],
+)
+def test_credentials_reach_no_record(fraud: World, uri: str) -> None:
+    """Safe: a URI with a password, a token or a signature is refused wherever it is given."""
+    before = fraud.git("rev-parse", "HEAD")
+    for words in (
+        ("add", "model.bin", "--metric", "auc=1", "--data", uri),
+        ("add", "model.bin", "--metric", "auc=1", "--data", f"x={uri}"),
+        ("lineage", "add", "data", uri),
+        ("lineage", "add", "data", "x", "--uri", uri),
+    ):
+        ran = fraud.cli(*words, code=2)
+        assert not any(part in ran.err for part in ("ghp_abc", "abcdef", "zzz", "a:b@"))
+    assert fraud.git("rev-parse", "HEAD") == before
+
+
+def test_what_a_node_says_again(world: World) -> None:
+    """`lineage add`: what is not said again stays; no node file speaks for a version."""
+    world.json("lineage", "add", "data", "t", "--path", "README.md", "--meta", "owner=risk", "-m", "why")
+    answer = world.json("lineage", "add", "data", "t", "--uri", "s3://x", "--meta", "size=3")
+    assert answer["digest"] == f"sha256:{sha256((world / 'README.md').read_bytes())}"
+    assert (answer["uri"], answer["meta"]) == ("s3://x", {"owner": "risk", "size": 3})
+    for kind in ("data", "code", "model"):
+        world.cli("lineage", "add", kind, "v20240101120000_abcd1234", code=2)
+
+
+def test_a_node_file_overrides_no_record(family: World) -> None:
+    """Lineage: metadata of others hides neither a digest nor a stage."""
+    eu = ids(family)["eu"]
+    before = family.json("lineage", "impact", "raw.csv")
+    name = "".join(c if c.isalnum() or c in "._-" else "-" for c in eu)[:48]
+    path = f".modelver/lineage/model/{name}-{sha256(eu)[:8]}.yaml"
+    record = (
+        f"format: 1\nkind: model\nid: {eu}\ncreated_at: '2024-01-01T00:00:00Z'\ncreated_by: x\nmeta:\n  model: other\n"
+    )
+    family.commit({path: record})
+    family.cli("lineage", "add", "data", "raw.csv", "--meta", "digest=sha256:zzz")
+    assert family.json("lineage", "impact", "raw.csv") == before
+    nodes = {node["id"]: node["metadata"] for node in family.json("lineage", "raw.csv")["subgraph"]["nodes"]}
+    assert nodes["raw.csv"]["digest"] == f"sha256:{sha256('raw')}"
+    assert nodes[eu]["model"] == "eu"
+
+
+def test_links_of_the_file_system_are_followed(world: World) -> None:
+    """Data and code often lie elsewhere, behind a link; one that leads nowhere is refused."""
+    world.write("store/data.csv", "1,2\n")
+    (world / "data").symlink_to("store")
+    (world / "one.csv").symlink_to("store/data.csv")
+    (world / "gone.csv").symlink_to("nothing")
+    world.write("model.bin", "x")
+    world.json("add", "model.bin", "--data", "data", "--data", "one.csv")
+    inputs = world.json("show", "model")["inputs"]
+    assert inputs[1]["digest"] == f"sha256:{sha256('1,2' + chr(10))}"
+    (world / "link.bin").symlink_to("model.bin")
+    assert world.json("identify", "link.bin")["model"] == "model"
+    world.cli("add", "model.bin", "--data", "gone.csv", code=2)
+
+
+def test_one_name_for_two_things_is_refused(world: World) -> None:
+    """`--data`: a name given twice means one thing; the same thing twice counts once."""
+    world.write("model.bin", "x")
+    world.commit({"a.csv": "a", "b.csv": "b"})
+    world.cli("add", "model.bin", "--data", "t=a.csv", "--data", "t=b.csv", code=2)
+    world.json("add", "model.bin", "--data", "t=a.csv", "--data", "t=a.csv")
+    assert len(world.json("show", "model")["inputs"]) == 1
+
+
+def test_data_and_code_of_one_name(world: World) -> None:
+    """`lineage`: the data is meant, and with --kind code the code."""
+    world.write("model.bin", "x")
+    world.commit({"train.py": "a"})
+    world.json("add", "model.bin", "--data", "train.py", "--code", "train.py")
+    for kind in ("data", "code"):
+        answer = world.json("lineage", "train.py", "--kind", kind)
+        assert {node["kind"] for node in answer["subgraph"]["nodes"] if node["id"] == "train.py"} == {kind}
+    assert world.json("lineage", "impact", "train.py")["models"]
+
+
+def test_versions_of_other_branches(fraud: World) -> None:
+    """B4: found by an id or its beginning; `identify` says that labels and stages there are not looked at."""
+    fraud.git("switch", "-q", "-c", "other")
+    fraud.write("data.csv", "1")
+    added = fraud.add("unmerged", inputs=[modelver.Data(fraud / "data.csv")])
+    fraud.git("switch", "-q", "main")
+    for ref in (added.version, added.version[-8:]):
+        assert fraud.json("lineage", ref)["upstream"] == ["data.csv"]
+    fraud.write("copy.bin", "unmerged")
+    ran = fraud.cli("identify", "copy.bin")
+    assert added.version in ran.out
+    assert "is on another branch" in ran.err
+
+
+def test_a_model_from_elsewhere_is_no_version(world: World) -> None:
+    """`lineage impact`: it stands among the others."""
+    world.json("lineage", "add", "data", "t")
+    world.json("lineage", "add", "model", "hf/bert", "--meta", "model=x")
+    world.json("lineage", "link", "hf/bert", "t")
+    answer = world.json("lineage", "impact", "t")
+    assert (answer["models"], answer["others"]) == ([], ["hf/bert"])
+
+
+@pytest.mark.parametrize(
+    "words", [("path", "a", "b", "--format", "dot"), ("impact", "x", "--depth", "1"), ("fraud", "--uri", "s3://x")]
+)
+def test_options_of_other_words_are_refused(fraud: World, words: tuple[str, ...]) -> None:
+    """`lineage`: an option that would do nothing is a mistake."""
+    assert "does not take all of these options" in fraud.cli("lineage", *words, code=2).err

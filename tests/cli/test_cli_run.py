@@ -174,6 +174,51 @@ def test_what_is_wrong_with_us_is_told_before_the_training(trained: World) -> No
     assert "no-such-program" in missing["message"]
 
 
+def test_what_can_be_known_is_refused_before_the_training(trained: World) -> None:
+    """`run`: a label that is taken, a tracked output, parameters that no record holds, a stage that is none."""
+    trained.add("x", "fraud", "other.bin", label="1.0.0")
+    trained.commit({"tracked.bin": "x"})
+    trained.write("nan.json", '{"lr": NaN}')
+    for words, code in (
+        (("--label", "1.0.0"), 4),
+        (("-o", "tracked.bin"), 4),
+        (("--params", "nan.json"), 2),
+        (("--promote-if-better", "BAD STAGE!"), 2),
+        (("--data", "https://me:pw@h/x"), 2),
+    ):
+        run(trained, "-c", "open('started', 'w')", options=words, code=code)
+        assert not (trained / "started").exists(), words
+
+
+def test_what_is_wrong_afterwards_loses_no_training(trained: World) -> None:
+    """`run`: predictions that are none are left out and named; a stage that is not to be had, too."""
+    code = "open('model.bin', 'w').write('x'); open('p.csv', 'w').write('id\\n')"
+    ran = run(trained, "-c", code, options=("--predictions", "p.csv"))
+    assert "registered without predictions: " in ran.err
+    trained.commit({".modelver/config.yaml": "format: 1\nstages: {a: }\n"})
+    ran = run(trained, "train.py", "y", options=("--promote-if-better", "b"))
+    assert "not promoted: 'b' is no stage of this registry" in ran.err
+    assert trained.json("show", "fraud")["hash"] == sha256("y")
+
+
+def test_only_a_python_that_trained_is_recorded(trained: World) -> None:
+    """Environment: of a command that is no Python, without an active environment, no packages are recorded."""
+    trained.write("train.sh", "#!/bin/sh\necho x > model.bin\n", mode=0o755)
+    ran = trained.cli("run", "-n", "fraud", "-o", "model.bin", "--", "./train.sh")
+    assert "is not known to start a Python" in ran.err
+    found = trained.json("show", "fraud")["environment"]
+    assert "packages" not in found
+    assert "cpus" in found
+
+
+def test_code_that_git_does_not_track_is_named(trained: World) -> None:
+    """Environment: the patch cannot have it, and says so."""
+    trained.write("new.py", TRAIN)
+    ran = run(trained, "new.py", "x", options=("--code", "new.py"))
+    assert "new.py is not in the patch of the code" in ran.err
+    assert trained.json("show", "fraud")["environment"]["dirty"] is True
+
+
 def test_json_keeps_the_commands_output_apart(trained: World) -> None:
     """`run --json`: the document alone on standard output."""
     ran = run(trained, "train.py", "weights", options=("--json",))
@@ -260,6 +305,32 @@ def test_metrics_in_any_form_lose_no_training(trained: World, name: str, text: s
     code = f"open('model.bin', 'w').write('x'); open({name!r}, 'w').write({text!r})"
     run(trained, "-c", code, options=("--metrics", name))
     assert trained.json("show", "fraud").get("metrics", {}) == metrics
+
+
+def test_track_tells_early_and_follows_the_directory(trained: World) -> None:
+    """Python: a wrong word is told before the training; a path is meant where `save` is called."""
+    script = """
+import modelver, os
+for words in ({"label": "x y"}, {"nothing": 1}, {"params": {1: 2}}):
+    try:
+        with modelver.track("fraud", **words):
+            print("started")
+    except (modelver.ModelverError, TypeError) as error:
+        print(type(error).__name__)
+os.makedirs("sub")
+with modelver.track("fraud") as run:
+    os.chdir("sub")
+    open("model.bin", "w").write("x")
+    run.log_params(lr=float("nan"), epochs=3)
+    run.save("model.bin")
+print(run.version.path)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=trained.top, env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["UsageError", "TypeError", "UsageError", "sub/model.bin"]
+    assert trained.json("show", "fraud")["params"] == {"epochs": 3}
 
 
 def test_track(trained: World) -> None:
