@@ -20,7 +20,7 @@ from modelver.git.repository import Entry
 from modelver.records import layout, lineage
 from modelver.records.values import moment_text
 
-_FORMAT = 1
+_FORMAT = 2
 """Grows when what is kept changes its form."""
 
 Key = tuple[str, str]
@@ -37,7 +37,12 @@ class Facts:
     def add(self, record: Version, notes_inputs: tuple[Input, ...] = ()) -> None:
         """What a version's record, and the notes on it, tell."""
         key = ("model", record.version)
-        told = {"model": record.model, "created_at": moment_text(record.created_at), "message": record.message}
+        told = {
+            "model": record.model,
+            "created_at": moment_text(record.created_at),
+            "message": record.message,
+            "commit": _commit(record),
+        }
         self.nodes[key] = {name: value for name, value in told.items() if value}
         self._inputs(key, (*record.inputs, *notes_inputs))
 
@@ -67,6 +72,13 @@ class Facts:
         for each in inputs:
             self.nodes.setdefault((each.kind, each.id), {})
             self.edges.append((key, (each.kind, each.id), each.relation, each.digest))
+
+
+def _commit(record: Version) -> str | None:
+    """The commit that has the code of a version; None where it is not known, or not all of the code was committed."""
+    code = [each for each in record.inputs if each.kind == "code"]
+    commits = {None if each.dirty else each.commit for each in code}
+    return commits.pop() if len(commits) == 1 else None
 
 
 def facts(catalog: Catalog) -> Facts:

@@ -38,5 +38,5 @@ def document(result: Any, format: str) -> str:
         case Traced(), "openlineage":
             from modelver.reports import openlineage
 
-            return openlineage.openlineage(result.subgraph, result.namespace)
+            return openlineage.openlineage(result.subgraph, result.namespace, repository=result.repository)
     raise AssertionError(f"no {format} of {type(result).__name__}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from modelver.operations.standing import labels_of, stages_of
 from modelver.operations.traced import Impact, LineagePath, Linked, NodeAdded, Step, Touched, Traced
 from modelver.operations.values import checked_text, plain_mapping
 from modelver.operations.workspace import Workspace
+from modelver.programs.redaction import without_credentials
 from modelver.programs.web import told_of
 from modelver.records import layout, lineage
 
@@ -30,6 +32,9 @@ MADE = "derived-from"
 """The relation of an edge for which none is named."""
 
 _LONGEST = 1000  # characters of an id
+
+_URL = re.compile(r"(?!file:)[\w+.-]+://.|[\w.-]+@[\w.-]+:.")
+"""Of a repository that others can reach, also in Git's short form `user@host:path`."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +114,14 @@ def trace(
         up=up,
         down=down,
         namespace=(workspace.repository.work_tree or workspace.repository.git_dir).name,
+        repository=_origin(workspace),
         remarks=graph.catalog.config.warnings,
     )
+
+
+def _origin(workspace: Workspace) -> str | None:
+    url = workspace.repository.configuration().last("remote.origin.url") or ""
+    return without_credentials(url) if _URL.match(url) else None
 
 
 def cycles(catalog: Catalog) -> list[list[str]]:

@@ -30,6 +30,8 @@ class Traced:
     down: bool
     namespace: str = told("")
     """The repository's name, for programs that know many."""
+    repository: str | None = told(None)
+    """The URL of `origin` without credentials; None where it is a directory, or there is none."""
     remarks: tuple[str, ...] = told()
 
     def document(self) -> dict[str, Any]:

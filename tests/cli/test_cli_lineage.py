@@ -319,6 +319,36 @@ def test_pictures_and_events(family: World, format: str, begin: str) -> None:
         assert {event["job"]["namespace"] for event in events} == {"repo"}
 
 
+@pytest.mark.parametrize(
+    ("origin", "told"),
+    [
+        ("https://me:hunter2@example.org/acme/fraud.git", "https://example.org/acme/fraud.git"),
+        ("git@example.org:acme/fraud.git", "git@example.org:acme/fraud.git"),
+        ("/srv/fraud.git", None),
+        ("file:///srv/fraud.git", None),
+    ],
+)
+def test_the_source_of_a_job_of_openlineage(world: World, origin: str, told: str | None) -> None:
+    """`--format openlineage`: repository, commit and path of code that was committed, and of no other."""
+    world.git("remote", "add", "origin", origin)
+    world.write("train.py", "pass")
+    world.git("add", "train.py")
+    world.git("commit", "-q", "-m", "code")
+    head = world.git("rev-parse", "HEAD").strip()
+    world.write("m.bin", "1")
+    world.json("add", "m.bin", "-n", "clean", "--code", "train.py")
+    world.write("train.py", "changed")
+    world.write("m.bin", "2")
+    world.json("add", "m.bin", "-n", "dirty", "--code", "train.py")
+    clean, dirty = (
+        json.loads(world.cli("lineage", name, "--format", "openlineage").out) for name in ("clean", "dirty")
+    )
+    assert dirty["job"]["facets"] == {}
+    assert [each["name"] for each in dirty["inputs"]] == ["train.py"]
+    source = clean["job"]["facets"].get("sourceCodeLocation")
+    assert (source and (source["repoUrl"], source["version"], source["path"])) == (told and (told, head, "train.py"))
+
+
 def test_what_a_store_of_the_web_tells(world: World) -> None:
     """`--data URI`, `lineage add --uri`: entity tag, size and version are kept where it can be reached."""
 
