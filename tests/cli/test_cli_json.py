@@ -323,7 +323,7 @@ ERRORS = [
     (("add", "model.bin", "--metric", "auc=NaN"), 2, "finite number"),
     (("add", "model.bin", "--metric", "auc=true"), 2, "finite number"),
     (("add", "model.bin", "--metric", "auc=1", "--metric", "auc=2"), 2, "given twice"),
-    (("add", "model.bin", "--data", "s3://user:secret@host/x"), 2, "password"),
+    (("add", "model.bin", "--data", "s3://user:secret@host/x"), 2, "holds credentials"),
     (("add", "model.bin", "--params", "README.md"), 2, "README.md"),
     (("add", "model.bin", "-n", "Fraud Model"), 2, "cannot be the name of a model"),
     (("add", "README.md"), 4, "Git tracks"),
