@@ -223,16 +223,8 @@ def add_node(
             more=said,
         )
         former = next((each for each in nodes(scene.catalog) if (each.kind, each.id) == (kind, name)), None)
-        if former is not None:  # what is not said again stays
-            new = replace(
-                new,
-                digest=digest or former.digest,
-                uri=where or former.uri,
-                meta={**former.meta, **known},
-                message=why or former.message,
-                inputs=former.inputs,
-                more={**former.more, **said},
-            )
+        if former is not None:
+            new = _added_to(former, new)
         made[:] = [new]
         same = former is not None and _said(former) == _said(new)
         files = {} if same else {file: lineage.dump_node(new)}
@@ -249,6 +241,19 @@ def add_node(
         commit=done.commit(file),
         created=done.written is not None,
         remarks=done.remarks,
+    )
+
+
+def _added_to(former: LineageNode, new: LineageNode) -> LineageNode:
+    """The new description of a node, in which what is not said again stays."""
+    return replace(
+        new,
+        digest=new.digest or former.digest,
+        uri=new.uri or former.uri,
+        meta={**former.meta, **new.meta},
+        message=new.message or former.message,
+        inputs=former.inputs,
+        more={**former.more, **new.more},
     )
 
 

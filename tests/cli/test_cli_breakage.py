@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -177,7 +178,9 @@ def test_hostile_patterns_take_no_time(plain: World) -> None:
 def test_a_time_at_the_end_of_days_is_refused(world: World, time: str) -> None:
     """I2: what Git could not date is no version's second."""
     world.write("model.bin", "weights")
-    world.cli("add", "model.bin", "-n", "fraud", "--time", time, code=2)
+    error = world.cli("add", "model.bin", "-n", "fraud", "--time", time, "--json", code=2).error
+    assert time[:10] in error["message"]
+    assert world.json("list")["models"] == []
 
 
 def test_an_artifact_that_git_offers_all_the_same_is_told(world: World) -> None:
@@ -250,7 +253,9 @@ def test_a_file_of_metrics_that_is_none_is_refused(world: World, text: str) -> N
     """Exit 2, and the file is named or the metric is."""
     world.write("model.bin", "weights")
     world.write("metrics.json", text)
-    world.cli("add", "model.bin", "-n", "fraud", "--metrics", "metrics.json", code=2)
+    error = world.cli("add", "model.bin", "-n", "fraud", "--metrics", "metrics.json", "--json", code=2).error
+    assert re.search("metrics.json|auc|a[.]b|metric", error["message"])
+    assert world.json("list")["models"] == []
 
 
 def test_a_detached_head_is_told(world: World) -> None:

@@ -144,6 +144,7 @@ def test_better_means_recommended(held: World) -> None:
 def test_better_in_a_metric(held: World, words: tuple[str, ...], code: int) -> None:
     """Gates: 0.83 after 0.81 is 0.02 more, by the numbers as written."""
     held.cli("promote", "fraud", "production", "--if-better", "--metric", "auc", *words, code=code)
+    assert (held.json("show", "fraud@production")["version"] == ids(held)[-1]) == (code == 0)
 
 
 def test_better_in_what_nobody_knows_the_goal_of(fraud: World) -> None:
@@ -173,6 +174,7 @@ def test_samples_have_to_agree(held: World, old: range, new: range, count: int, 
     held.cli("promote", "fraud", "production")
     held.add("new", path="new.bin", metrics={"accuracy": 0.8}, predictions=held / after)
     held.cli("promote", "fraud", "production", "--if-better", "--metric", "accuracy", code=code)
+    assert (held.json("show", "fraud@production")["version"] == ids(held)[-1]) == (code == 0)
 
 
 def test_a_metric_that_samples_alone_give(held: World) -> None:

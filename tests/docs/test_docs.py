@@ -209,3 +209,13 @@ def test_every_dependency_is_on_its_page():
     ]
     for each in needed:
         assert re.match(r"[A-Za-z0-9-]+", each)[0].lower() in page, each
+
+
+def test_every_module_that_the_architecture_names_is_there():
+    text = (generate.DOCS / "architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`[a-z_]+/[^|]*) \|", text, flags=re.MULTILINE)
+    assert len(rows) > 20
+    for row in rows:
+        room, _, first = row.strip("`").partition("/")
+        for module in first.replace("`", "").split(", "):
+            assert (generate.DOCS.parent / "modelver" / room / f"{module}.py").is_file(), f"{room}/{module}"
