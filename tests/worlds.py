@@ -242,7 +242,7 @@ class Worlds:
         self._models = models
 
     def make(self, top: Path, kind: str = "registry") -> World:
-        """A new world at `top`: `plain` (one commit), `registry` (after init), `fraud` (three versions), `announced`."""
+        """A new world at `top`: `plain` (one commit), `registry` (after init), or one that is told of below."""
         model = self._model(kind)
         shutil.copytree(model, top, symlinks=True, dirs_exist_ok=True)
         world = World(top)

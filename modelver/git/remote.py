@@ -55,14 +55,14 @@ class Remote:
             raise NotFound(several, hint=["git remote add origin URL", f"git branch --set-upstream-to=… {branch}"])
         return cls(repository, name, name in known)
 
+    @property
+    def label(self) -> str:
+        """What people and the reflog are told: an address may hold a password."""
+        return self.name if self.tracked else "the remote"
+
     def tracking(self, branch: str) -> str:
         """The remote-tracking ref of a branch."""
         return f"refs/remotes/{self.name}/{branch}"
-
-    def url(self) -> str:
-        """The address, as Git would ask it."""
-        answer = self.repository.git.run("ls-remote", "--get-url", "--", self.name)
-        return os.fsdecode(answer.out).strip()
 
     def state(self, *branches: str) -> State:
         """What the remote has of some branches and of all tags; one connection."""

@@ -70,10 +70,8 @@ class Team:
 
     def refs(self) -> dict[str, str]:
         """What the hub has."""
-        lines = (
-            line.split() for line in self.hub.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
-        )
-        return {ref: oid for ref, oid in lines}
+        lines = self.hub.git("for-each-ref", "--format=%(refname) %(objectname)").splitlines()
+        return dict(line.split() for line in lines)
 
     def tags(self) -> set[str]:
         """The tags that the hub has."""

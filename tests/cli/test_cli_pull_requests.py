@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from teams import Team, announcements, head, names, synced, tags, to
+from teams import Team, announcements, names, synced, tags, to
 from test_cli_gto import held, needs_gto, seen
 from worlds import World, Worlds
 
