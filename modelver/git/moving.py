@@ -16,6 +16,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from modelver.domain import paths
+from modelver.domain.text import quoted
 from modelver.errors import Conflict, Damaged
 from modelver.git import index, worktree
 from modelver.git.process import Git
@@ -44,6 +46,13 @@ def differences(repository: Repository, old: str, new: str) -> list[Difference]:
         before = (mode, oid) if oid.strip("0") else None
         found.append(Difference(path, before, (new_mode, new_oid) if new_oid.strip("0") else None))
     return found
+
+
+def refuse_hostile(repository: Repository, old: str, new: str) -> None:
+    """Raise `Damaged` for a commit with files that would come to lie in `.git` or outside of the work tree."""
+    for path in (each.path for each in differences(repository, old, new) if each.new):
+        if any(part in ("", ".", "..") or paths.is_git(part) for part in path.split("/")):
+            raise Damaged(f"{new[:10]} has a path that no commit may have: {quoted(path)}")
 
 
 def forward(repository: Repository, old: str, new: str, staging: Path) -> None:
@@ -96,8 +105,6 @@ def _refuse_blocked(repository: Repository, old: str, new: str, staging: Path) -
     git = _with_index(repository, draft)
     git.run("update-index", "-q", "--refresh", accept=(0, 1))
     answer = git.run("read-tree", "-m", "-u", "-n", old, new, accept=(0, 128))
-    if "invalid path" in answer.words:
-        raise Damaged(f"{new[:10]} has a path that no commit may have: {answer.reason}", hint=f"git show {new[:10]}")
     if answer.code:
         raise Conflict(
             f"changes of yours are in the way: {answer.words.removeprefix('error: ').removeprefix('fatal: ')}",
@@ -182,16 +189,16 @@ def _made(repository: Repository, files: Mapping[str, tuple[str, str]], commit: 
         attributes = _attributes(repository, files, commit)
         git = _scratch(repository, {**attributes, **files}, staging / "files-index")
         git = dataclasses.replace(git, directory=aside, variables={**git.variables, "GIT_WORK_TREE": str(aside)})
-        for paths in (attributes, files):
+        for each in (attributes, files):
             words = ("checkout-index", "-q", "-f", "-z", "--stdin")
-            git.run(*words, input=os.fsencode("".join(f"{path}\0" for path in paths)))
+            git.run(*words, input=os.fsencode("".join(f"{path}\0" for path in each)))
     return aside
 
 
-def _attributes(repository: Repository, paths: Iterable[str], commit: str) -> dict[str, tuple[str, str]]:
+def _attributes(repository: Repository, files: Iterable[str], commit: str) -> dict[str, tuple[str, str]]:
     """The `.gitattributes` of a commit in and above the directories of some paths."""
     root = repository.root(commit)
-    folders = {folder for path in paths for folder in PurePosixPath(path).parents}
+    folders = {folder for path in files for folder in PurePosixPath(path).parents}
     found = {path: repository.entry(root, path) for path in ((each / ".gitattributes").as_posix() for each in folders)}
     return {path: (entry.mode, entry.oid) for path, entry in found.items() if entry and entry.mode in _FILES}
 
@@ -224,9 +231,9 @@ def _put(source: Path | None, target: Path) -> None:
         os.replace(beside, target)
 
 
-def sweep(repository: Repository, paths: Sequence[str]) -> None:
+def sweep(repository: Repository, drafts: Sequence[str]) -> None:
     """Remove the drafts that a kill left in a work tree on another file system."""
     assert repository.work_tree is not None
-    for path in paths:
+    for path in drafts:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             (repository.work_tree / f"{path}.modelver-moving").unlink()

@@ -78,6 +78,7 @@ def push(workspace: Workspace) -> Synced:
             time.sleep(random.uniform(0.02, 0.3))  # noqa: S311
         except ModelverError as error:
             error.message = without_credentials(error.message)
+            error.args = (error.message,)  # which a traceback shows
             error.hints = [without_credentials(hint) for hint in error.hints]
             raise
     if tally.replayed:  # with the records of others came the paths of their artifacts
@@ -208,6 +209,11 @@ class _Round:
                 error.message = f"{self.branch} has moved on {self.remote.label}, and {error.message}"
             raise
 
+    @property
+    def _pull(self) -> str:
+        """How the user brings both sides together himself."""
+        return f"git pull --rebase {self.remote.name} {self.branch}" if self.remote.tracked else "git pull --rebase"
+
     def _explain(self, error: BothChanged, newest: str) -> None:
         """Name what both sides changed, and the way out."""
         location = layout.parse_path(error.path)
@@ -216,7 +222,7 @@ class _Round:
         elif isinstance(location, layout.LabelFile):
             error.message = f"the label {location.label} of {location.model} was given there too"
         error.hints = [f"git diff HEAD {self.tip} -- {error.path}    shows both sides"]
-        pull = f"git pull --rebase {self.remote.name} {self.branch}"
+        pull = self._pull
         if error.commit == newest:
             error.hints.append(f"modelver undo    takes yours back; then {pull}, and decide again")
         else:
@@ -230,7 +236,7 @@ class _Round:
             if commit is None:
                 raise Conflict(
                     f"{each[:10]} here is no commit of records alone, so it is yours to bring together",
-                    hint=f"git pull --rebase {self.remote.name} {self.branch}    then modelver sync --push",
+                    hint=f"{self._pull}    then modelver sync --push",
                 )
             commits.append(commit)
         return commits

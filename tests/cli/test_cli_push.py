@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import http.server
+import os
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from teams import Team, announcements, head, names, synced, tags
-from worlds import World
+from worlds import World, Worlds
 
 NOTHING = {"new": [], "wrong": [], "pushed": [], "replayed": 0}
 
@@ -338,3 +342,405 @@ def test_a_rewritten_remote(team: Team, pair: tuple[World, World]) -> None:
     bob.git("push", "-q", "--force", "origin", "main")
     ann.add("by ann")
     refused(ann, 4, "git pull --rebase origin main")
+
+
+def test_tags_of_other_packages_stay(team: Team, pair: tuple[World, World]) -> None:
+    """B7: a name like a label's, of no model here, is the user's: not fetched over, not moved, not pushed."""
+    ann, bob = pair
+    for each in pair:
+        each.add(f"by {each.top.name}")
+        each.git("tag", "-a", "-m", each.top.name, "package@1.0.0")
+        each.git("tag", "-a", "-m", each.top.name, "issue#12")
+    bob.git("push", "-q", "origin", "package@1.0.0", "issue#12")
+    synced(bob)
+    before = {name: ann.git("rev-parse", name) for name in ("package@1.0.0", "issue#12")}
+    assert synced(ann)["replayed"] == 1
+    assert {name: ann.git("rev-parse", name) for name in before} == before
+
+
+def test_what_is_not_pushed_is_not_announced_from_elsewhere(team: Team) -> None:
+    """B3, B7: a detached head behind the own branch: the promotion waits there for its push."""
+    ann = team.clone("ann")
+    promote(ann)
+    ann.git("checkout", "-q", "--detach", "origin/main")
+    assert synced(ann) == NOTHING
+    assert announcements(team.tags()) == set()
+
+
+def test_the_remotes_tag_wins(team: Team, pair: tuple[World, World]) -> None:
+    """B6, B7: over one that was made here for the same record, object for object."""
+    ann, bob = pair
+    with bob.registry as registry:
+        registry.tag("fraud", "1.0.0")
+    bob.git("tag", "-f", "-a", "-m", "other words", "fraud@v1.0.0", "fraud@v1.0.0^{commit}")
+    synced(bob)
+    ann.git("fetch", "-q", "--no-tags")
+    ann.git("merge", "-q", "origin/main")
+    assert names(synced(ann, push=False)) == ["fraud@v1.0.0"]
+    assert synced(ann) == NOTHING
+    assert ann.git("rev-parse", "fraud@v1.0.0") == bob.git("rev-parse", "fraud@v1.0.0")
+
+
+# ---- which remote, and what it says --------------------------------------------------------------------------
+
+
+def test_where_there_is_no_remote(fraud: World) -> None:
+    """B7: exit 3 with the command that adds one."""
+    assert "hint: git remote add origin URL" in refused(fraud, 3, "there is no Git remote")
+
+
+def test_which_remote_it_is(team: Team, tmp_path: Path) -> None:
+    """B7: the upstream's, else `origin`, else the only one; of several others exit 3."""
+    ann = team.clone("ann")
+    ann.git("remote", "rename", "origin", "one")
+    ann.git("branch", "-q", "--unset-upstream")
+    ann.add("a fourth")
+    ann.git("remote", "add", "two", "https://nobody.invalid/x.git")
+    refused(ann, 3, "which of one, two is meant")
+    ann.git("remote", "remove", "two")
+    assert synced(ann)["pushed"][0] == "main"
+    ann.git("remote", "add", "origin", "https://nobody.invalid/x.git")
+    ann.git("branch", "-q", "--set-upstream-to", "one/main")
+    ann.add("a fifth")
+    assert synced(ann)["pushed"][0] == "main"
+
+
+def test_a_remote_that_is_an_address(team: Team) -> None:
+    """B7: where the branch is configured so, there are no remote-tracking branches, and none are needed."""
+    ann, bob = team.clone("ann"), team.clone("bob")
+    ann.git("config", "branch.main.remote", f"file://{team.hub.top}")
+    ann.git("remote", "remove", "origin")
+    ann.git("config", "branch.main.remote", f"file://{team.hub.top}")
+    ann.git("config", "branch.main.merge", "refs/heads/main")
+    bob.add("by bob")
+    synced(bob)
+    new = ann.add("by ann").version
+    answer = synced(ann)
+    assert (answer["pushed"], answer["replayed"]) == (["main", new], 1)
+    assert synced(ann) == NOTHING
+
+
+def test_a_remote_that_cannot_be_reached(team: Team) -> None:
+    """B7: exit 7 with Git's words, and nothing moved."""
+    ann = team.clone("ann")
+    ann.add("a fourth")
+    ann.git("remote", "set-url", "origin", f"file://{team.top}/nowhere.git")
+    refused(ann, 7, "git ls-remote failed with the remote origin", "does not appear to be a git repository")
+
+
+@pytest.mark.parametrize("hook", ["pre-receive", "update"])
+def test_a_remote_that_refuses(team: Team, hook: str) -> None:
+    """B7: a protected branch is exit 7 with the remote's words and the way by a pull request; nothing arrives."""
+    team.hook(hook, "echo main is protected by policy; exit 1")
+    ann = team.clone("ann")
+    ann.add("a fourth", label="1.0.0")
+    before = team.refs()
+    refused(ann, 7, "main is protected by policy", "modelver … --branch NAME")
+    assert team.refs() == before
+
+
+def test_a_push_is_all_or_nothing(team: Team) -> None:
+    """B7: where one tag is refused, the branch does not arrive either."""
+    team.hook("update", "case $1 in *@v1.0.0) echo no releases today; exit 1;; esac; exit 0")
+    ann = team.clone("ann")
+    ann.add("a fourth", label="1.0.0")
+    before = team.refs()
+    refused(ann, 7, "no releases today")
+    assert team.refs() == before
+
+
+def test_announcements_that_are_refused_are_pushed_later(found: Callable[..., Team]) -> None:
+    """B7: the branch has arrived by then; the error is the remote's own, at once, and the next run goes on there."""
+    team = found("announced")
+    known = team.tags()
+    for tag in known:
+        team.hub.git("tag", "-d", tag)
+    team.hook("update", "case $1 in *@v1.0.0) echo no releases today; exit 1;; esac; exit 0")
+    job = team.clone("job")
+    new = job.add("a fourth").version
+    assert "no releases today" in job.cli("sync", "--push", code=7).err
+    assert team.head() == head(job)
+    (team.hub / "hooks/update").unlink()
+    assert announcements(names(synced(job))) | {new} <= team.tags() == known | {new}
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_users_pre_push_hook(team: Team, code: int) -> None:
+    """B7: it runs as in a push of his own, with his environment, and may refuse (exit 7)."""
+    ann = team.clone("ann")
+    ann.write(
+        ".git/hooks/pre-push",
+        f'#!/bin/sh\ncat > pushed; echo "$MINE" >> pushed; echo not today >&2; exit {code}\n',
+        mode=0o755,
+    )
+    new = ann.add("a fourth").version
+    before = team.refs()
+    ran = ann.cli("sync", "--push", code=7 if code else 0, env={"MINE": "of mine", "GIT_TRACE": None})
+    lines = (ann / "pushed").read_text().splitlines()
+    assert {line.split()[2] for line in lines[:-1]} == {"refs/heads/main", f"refs/tags/{new}"}
+    assert lines[-1] == "of mine"
+    if code:
+        assert "not today" in ran.err
+        assert team.refs() == before
+
+
+class _Refusing(http.server.BaseHTTPRequestHandler):
+    """A forge that wants other credentials."""
+
+    def do_GET(self) -> None:
+        self.send_response(self.server.code)  # type: ignore[attr-defined]
+        if self.server.code == 401:  # type: ignore[attr-defined]
+            self.send_header("WWW-Authenticate", 'Basic realm="x"')
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def forge() -> Iterator[http.server.HTTPServer]:
+    """The address of such a forge."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), _Refusing)
+    server.code = 401  # type: ignore[attr-defined]
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("code", [401, 403])
+@pytest.mark.parametrize("as_address", [False, True])
+def test_credentials_that_are_refused(team: Team, forge: Any, code: int, as_address: bool) -> None:
+    """B7: exit 8 without a question to nobody; a password in the address is in no error, no hint and no JSON."""
+    forge.code = code
+    ann = team.clone("ann")
+    ann.add("a fourth")
+    url = f"http://ann:s3cret@127.0.0.1:{forge.server_port}/registry.git"
+    if as_address:
+        ann.git("remote", "remove", "origin")
+        ann.git("config", "branch.main.remote", url)
+    else:
+        ann.git("remote", "set-url", "origin", url)
+    ran = ann.cli("--json", "sync", "--push", "--debug", code=8)
+    assert "s3cret" not in ran.err + ran.out
+    document = ann.cli("--json", "sync", "--push", code=8).error
+    assert "git ls-remote" in document["hint"]
+    if not as_address:
+        assert "git ls-remote origin" in document["hint"]
+
+
+# ---- files of others -----------------------------------------------------------------------------------------
+
+
+def replayed(ann: World, bob: World) -> None:
+    """Bob pushes what he has committed, and Ann's own record comes on top of it."""
+    synced(bob)
+    ann.add(f"on top of {head(bob)}")
+    assert synced(ann)["replayed"] == 1
+    assert ann.git("status", "--porcelain") == ""
+    assert ann.git("diff-files", "--name-only") == ""
+
+
+def commit_all(world: World, message: str = "by bob") -> None:
+    world.git("add", "-A")
+    world.git("commit", "-q", "-m", message)
+
+
+def same_files(one: World, other: World) -> bool:
+    """Whether two work trees have the same files, kind for kind and mode for mode."""
+    hidden = [".git", ".modelver", "model.bin"]
+    return one.everything(but=hidden) == other.everything(but=hidden)
+
+
+def test_files_of_every_kind(pair: tuple[World, World]) -> None:
+    """B7: executable bits, links, renames, deletions, a file that becomes a directory, and back, names of any bytes."""
+    ann, bob = pair
+    bob.write("tool.sh", "#!/bin/sh\n", mode=0o755)
+    bob.write("becomes/directory", "a file\n")
+    bob.write("link-to-be", "a file\n")
+    (bob / "file-to-be").symlink_to("README.md")
+    (bob / "folder-to-be").symlink_to("src")
+    commit_all(bob)
+    synced(bob)
+    ann.git("pull", "-q")
+    bob.git("mv", "src/train.py", "src/renamed.py")
+    bob.git("rm", "-q", "README.md")
+    (bob / "tool.sh").chmod(0o644)
+    (bob / "becomes/directory").unlink()
+    bob.write("becomes/directory/inside", "now a directory\n")
+    for name in ("link-to-be", "file-to-be", "folder-to-be"):
+        (bob / name).unlink()
+    (bob / "link-to-be").symlink_to("nowhere")
+    bob.write("file-to-be", "a file\n")
+    bob.write("folder-to-be/file", "in a directory\n")
+    bob.write(os.fsdecode(b"caf\xe9 \n.txt"), "latin\n")
+    bob.write("run.sh", "#!/bin/sh\n", mode=0o755)
+    commit_all(bob)
+    replayed(ann, bob)
+    assert same_files(ann, bob)
+    bob.git("pull", "-q")
+    bob.git("revert", "--no-edit", "HEAD~1")
+    replayed(ann, bob)
+    assert same_files(ann, bob)
+
+
+def test_line_ends_and_filters_of_the_commit_itself(pair: tuple[World, World]) -> None:
+    """B7: attributes that come in with the files count, as in a checkout by Git; so does the user's own filter."""
+    ann, bob = pair
+    for each in pair:
+        each.git("config", "filter.shout.smudge", "tr a-z A-Z")
+        each.git("config", "filter.shout.clean", "tr A-Z a-z")
+    bob.commit({"sub/.gitattributes": "*.txt text eol=crlf\n*.loud filter=shout\n"})
+    bob.write("sub/a.txt", "one\r\ntwo\r\n")
+    bob.write("sub/deep/b.loud", "LOUD\n")
+    commit_all(bob)
+    replayed(ann, bob)
+    assert (ann / "sub/a.txt").read_bytes() == b"one\r\ntwo\r\n"
+    assert (ann / "sub/deep/b.loud").read_bytes() == b"LOUD\n"
+    assert same_files(ann, bob)
+
+
+def test_a_filter_that_fails_moves_nothing(pair: tuple[World, World]) -> None:
+    """B7: as where Git LFS has no network; before anything has changed."""
+    ann, bob = pair
+    bob.commit({".gitattributes": "*.big filter=broken\n", "x.big": "pointer\n", "a.txt": "more\n"})
+    synced(bob)
+    ann.git("config", "filter.broken.smudge", "false")
+    ann.git("config", "filter.broken.required", "true")
+    ann.add("by ann")
+    refused(ann, 7, "x.big")
+    assert not (ann / "a.txt").exists()
+
+
+def test_a_submodule_that_comes_in(pair: tuple[World, World], worlds: Worlds, tmp_path: Path) -> None:
+    """B7: an empty directory, as after a pull."""
+    ann, bob = pair
+    inner = worlds.make(tmp_path / "inner", "plain")
+    bob.git("submodule", "--quiet", "add", inner.top, "lib/inner")
+    commit_all(bob)
+    replayed(ann, bob)
+    assert list((ann / "lib/inner").iterdir()) == []
+    ann.git("submodule", "--quiet", "update", "--init")
+    bob.git("pull", "-q")
+    bob.git("rm", "-q", "lib/inner")
+    commit_all(bob)
+    synced(bob)
+    ann.add("once more")
+    synced(ann)
+    assert ann.git("status", "--porcelain", "--untracked-files=no") == ""
+    assert (ann / "lib/inner/README.md").exists()
+
+
+@pytest.mark.parametrize("cone", ["--cone", "--no-cone"])
+def test_a_sparse_checkout(pair: tuple[World, World], cone: str) -> None:
+    """B7: what others put outside of it stays outside."""
+    ann, bob = pair
+    ann.git("sparse-checkout", "set", cone, "src" if cone == "--cone" else "/src/")
+    bob.commit({"data/table.csv": "1,2\n", "src/more.py": "print()\n"})
+    replayed(ann, bob)
+    assert not (ann / "data").exists()
+    assert (ann / "src/more.py").exists()
+    assert ann.git("ls-files", "-t", "data") == "S data/table.csv\n"
+    ann.git("sparse-checkout", "disable")
+    assert ann.git("status", "--porcelain") == ""
+    assert same_files(ann, bob)
+
+
+def test_sha256_repositories(tmp_path: Path) -> None:
+    """W7, B7: object ids of either length."""
+    for words in (["--bare", "hub.git"], ["first"]):
+        World(tmp_path).git("init", "-q", "--object-format=sha256", *words)
+    first, team = World(tmp_path / "first"), Team(tmp_path)
+    first.git("commit", "-q", "--allow-empty", "-m", "first")
+    first.git("remote", "add", "origin", team.hub.top)
+    first.cli("init")
+    synced(first)
+    ann, bob = team.clone("ann"), team.clone("bob")
+    for each in (ann, bob):
+        each.add(each.top.name, stage=each.top.name)
+    bob.commit({"src/train.py": "print()\n"})
+    synced(bob)
+    assert synced(ann)["replayed"] == 1
+    assert len(team.tags()) == 4
+    assert ann.git("status", "--porcelain") == ""
+
+
+def test_an_edit_within_the_second_is_seen(pair: tuple[World, World]) -> None:
+    """W3, B7: the index keeps its time, or an edit of the same size straight after the last `git add` would be lost."""
+    ann, bob = pair
+    bob.commit({"other.txt": "by bob\n"})
+    synced(bob)
+    ann.add("by ann")
+    ann.write("src/train.py", "aaaa\n")
+    ann.git("add", "src/train.py")
+    ann.write("src/train.py", "bbbb\n")
+    synced(ann)
+    assert ann.git("diff", "--name-only") == "src/train.py\n"
+    assert ann.git("show", ":src/train.py") == "aaaa\n"
+
+
+# ---- a hostile remote ----------------------------------------------------------------------------------------
+
+
+def plant(world: World, lines: str) -> str:
+    """A commit on top of HEAD whose tree also has such lines, made without Git's own checks; pushed to main."""
+    tree = world.git("ls-tree", "HEAD") + lines
+    entries = []
+    for line in sorted(tree.splitlines(), key=lambda line: line.partition("\t")[2] + "/" * (" tree " in line)):
+        facts, name = line.split("\t")
+        mode, _, oid = facts.split(" ")
+        entries.append(f"{mode.lstrip('0')} {name}".encode() + b"\0" + bytes.fromhex(oid))
+    top = world.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", input=b"".join(entries)).strip()
+    commit = world.git("commit-tree", "-p", "HEAD", "-m", "hostile", top).strip()
+    world.git("push", "-q", "origin", f"{commit}:main")
+    return commit
+
+
+def blob(world: World, text: str) -> str:
+    return world.git("hash-object", "-w", "--stdin", input=text).strip()
+
+
+def tree(world: World, mode: str, oid: str, name: str) -> str:
+    data = f"{mode} {name}".encode() + b"\0" + bytes.fromhex(oid)
+    return world.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", input=data).strip()
+
+
+@pytest.mark.parametrize("name", [".git", ".GIT", "git~1", ".."])
+def test_a_tree_that_reaches_into_git_is_refused(pair: tuple[World, World], name: str) -> None:
+    """B7, C5: nothing is written there or anywhere; exit 5."""
+    ann, bob = pair
+    ann.git("config", "core.protectNTFS", "true")
+    ann.git("config", "core.protectHFS", "true")
+    inner = tree(bob, "40000", tree(bob, "100755", blob(bob, "#!/bin/sh\n"), "x"), "hooks")
+    plant(bob, f"040000 tree {inner}\t{name}\n")
+    ann.add("by ann")
+    refused(ann, 5, "has a path that no commit may have")
+    assert not (ann / ".git/hooks/x").exists()
+    assert not (ann.top.parent / "hooks").exists()
+
+
+def test_a_tree_with_a_link_and_files_below_it_is_refused(pair: tuple[World, World], tmp_path: Path) -> None:
+    """B7, C5: nothing is written through the link."""
+    ann, bob = pair
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    inner = tree(bob, "100644", blob(bob, "planted\n"), "planted")
+    plant(bob, f"120000 blob {blob(bob, str(outside))}\ta\n040000 tree {inner}\ta\n")
+    ann.add("by ann")
+    ann.cli("sync", "--push", code=None)
+    assert list(outside.iterdir()) == []
+
+
+def test_a_link_of_the_users_is_not_written_through(pair: tuple[World, World], tmp_path: Path) -> None:
+    """B7, C5: a directory that is a link in this work tree."""
+    ann, bob = pair
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    bob.commit({"new/file.txt": "by bob\n"})
+    synced(bob)
+    ann.add("by ann")
+    (ann / "new").symlink_to(outside)
+    before = unmoved(ann)
+    assert ann.cli("sync", "--push", code=None).code in (4, 5)
+    assert unmoved(ann) == before
+    assert list(outside.iterdir()) == []
