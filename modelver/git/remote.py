@@ -64,6 +64,11 @@ class Remote:
         """The remote-tracking ref of a branch."""
         return f"refs/remotes/{self.name}/{branch}"
 
+    def url(self) -> str:
+        """The address, as Git would ask it."""
+        answer = self.repository.git.run("ls-remote", "--get-url", "--", self.name)
+        return os.fsdecode(answer.out).strip()
+
     def state(self, *branches: str) -> State:
         """What the remote has of some branches and of all tags; one connection."""
         heads = [f"refs/heads/{branch}" for branch in branches]
