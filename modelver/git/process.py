@@ -11,9 +11,13 @@ import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from modelver.errors import ProgramFailed
+
+TYPE_CHECKING = False  # without `typing` and `pathlib`, since a hook with nothing to do loads no more than this
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _KEPT = {
     "GIT_DIR",
@@ -70,13 +74,14 @@ class Git:
     """Starts Git processes in one directory with one environment.
 
     `variables` are added to the chosen environment, `descriptors` are inherited by every process,
-    `settings` are configuration that holds for these processes only.
+    `settings` are configuration that holds for these processes only. `sees_hooks` is for who asks where hooks lie.
     """
 
-    directory: Path
+    directory: str | os.PathLike[str]
     variables: Mapping[str, str] = field(default_factory=dict)
     descriptors: tuple[int, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    sees_hooks: bool = False
 
     def run(
         self,
@@ -118,7 +123,7 @@ class Git:
         One that is `apart` gets no signal of the terminal's, so that it still answers while an interrupted write
         is undone; it ends when its input does.
         """
-        settings = {**_NO_HOOKS, **self.settings, **_SETTINGS}
+        settings = {**({} if self.sees_hooks else _NO_HOOKS), **self.settings, **_SETTINGS}
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         try:
             return subprocess.Popen(
@@ -132,7 +137,7 @@ class Git:
                 process_group=0 if apart and os.name == "posix" else None,
             )
         except FileNotFoundError as error:
-            if not self.directory.is_dir():
+            if not os.path.isdir(self.directory):
                 raise ProgramFailed(f"there is no directory {self.directory}") from error
             raise ProgramFailed("git is not installed, or not on PATH", hint="install Git 2.36 or later") from error
 
