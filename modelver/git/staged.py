@@ -37,23 +37,17 @@ class Place:
     @property
     def has_registry(self) -> bool:
         """Whether modelver ever wrote here."""
-        return os.path.isdir(os.path.join(self.common_dir, "modelver"))
+        return os.path.isdir(f"{self.common_dir}/modelver")
 
     @property
     def merging(self) -> bool:
         """Whether the next commit is that of a merge."""
-        return os.path.exists(os.path.join(self.git_dir, "MERGE_HEAD"))
-
-    @property
-    def moving(self) -> bool:
-        """Whether commits are being made anew, by a rebase or the like."""
-        under_way = ("rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD", "REVERT_HEAD", "sequencer", "BISECT_LOG")
-        return any(os.path.exists(os.path.join(self.git_dir, name)) for name in under_way)
+        return os.path.exists(f"{self.git_dir}/MERGE_HEAD")
 
     def ignore_list(self) -> bytes:
         """The repository's own list of ignored files; nothing where there is none."""
         try:
-            with open(os.path.join(self.common_dir, "info", "exclude"), "rb") as stream:
+            with open(f"{self.common_dir}/info/exclude", "rb") as stream:
                 return stream.read()
         except OSError:
             return b""

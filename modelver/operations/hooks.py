@@ -1,0 +1,118 @@
+"""The Git hooks: put in place, taken away, and what each of them does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from modelver.errors import ModelverError, UsageError
+from modelver.operations.commit_check import Checked, check
+from modelver.operations.follow_up import after_checkout, after_commit, after_merge
+
+TYPE_CHECKING = False  # see modelver/git/process.py
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from modelver.operations.results import HooksPlaced, HooksRemoved
+    from modelver.operations.workspace import Workspace
+
+NAMES = ("pre-commit", "post-commit", "post-merge", "post-checkout")
+REFUSED = 4
+"""The exit code by which a hook refuses; any other lets Git go on."""
+
+_TIMEOUT = "5"
+"""Seconds that a hook waits for another writer, since a person waits for it; the next sync makes up for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookRan:
+    """What a hook found in a commit, and what it has to tell."""
+
+    hook: str
+    checked: Checked
+    told: tuple[str, ...]
+
+    @property
+    def refused(self) -> bool:
+        """Whether Git must not go on."""
+        return bool(self.checked.unfit)
+
+    def document(self) -> dict[str, object]:
+        """The files that must not go into a commit, and what there is to tell."""
+        return {"op": "run", "hook": self.hook, "refused": self.checked.unfit, "told": self.told}
+
+
+def run(directory: str, hook: str, words: Sequence[str], settings: Mapping[str, str]) -> HookRan:
+    """Do what a hook does; its failures are told and stop nobody.
+
+    `words` are what Git gives to the hook; for `pre-commit` also files, which are checked as they are in the index.
+    """
+    if hook not in NAMES:
+        raise UsageError(f"there is no hook {hook}", hint=f"one of {', '.join(NAMES)}")
+    patient = {"lock-timeout": _TIMEOUT, **settings}
+    checked, told = Checked(), []
+    try:
+        if hook == "pre-commit":
+            checked = check(directory, words)
+        elif hook == "post-commit":
+            told = after_commit(directory, patient)
+        elif hook == "post-merge":
+            told = after_merge(directory, patient, words)
+        else:
+            told = after_checkout(directory, patient, words)
+    except (ModelverError, OSError) as error:
+        told = [f"{hook} was passed over: {error}"]
+    return HookRan(hook=hook, checked=checked, told=(*checked.remarks, *told))
+
+
+def install(workspace: Workspace, python: str) -> HooksPlaced:
+    """Put the hooks where Git looks for them, before those that are there already; `python` has modelver."""
+    from modelver import files
+    from modelver.git import hooks
+    from modelver.operations.results import HookPlaced, HooksPlaced
+    from modelver.operations.workspace import with_registry
+
+    with_registry(workspace.at_head)
+    folder = hooks.directory(workspace.repository)
+    remarks = list(_remarks(workspace, folder))
+    with files.Lock(workspace.repository.home / "lock", timeout=workspace.timeout, what="the registry"):
+        changed, placed = hooks.install(folder, python)
+    return HooksPlaced(
+        directory=str(folder),
+        changed=changed,
+        hooks=tuple(HookPlaced(name=each.name, chained=each.chained) for each in placed),
+        remarks=tuple(remarks),
+    )
+
+
+def uninstall(workspace: Workspace) -> HooksRemoved:
+    """Take the hooks away, from where Git looks now and from where it looks by default."""
+    from modelver.git import hooks
+    from modelver.operations.results import HooksRemoved
+
+    gone, left = [], []
+    folder = hooks.directory(workspace.repository)
+    for place in dict.fromkeys([folder, workspace.repository.common_dir / "hooks"]):
+        removed, kept = hooks.uninstall(place)
+        gone += [each.name for each in removed]
+        left += [f"{path} was left: the hook that stood before it was written anew since" for path in kept]
+    return HooksRemoved(directory=str(folder), hooks=tuple(dict.fromkeys(gone)), remarks=tuple(left))
+
+
+def _remarks(workspace: Workspace, folder: Path) -> Iterator[str]:
+    """What else the place of the hooks touches."""
+    from modelver.domain.text import printable
+
+    shown = printable(str(folder))
+    if folder.resolve() != (real := folder.parent.resolve() / folder.name):
+        yield f"{shown} leads to {printable(str(folder.resolve()))}; whoever shares that runs these hooks, too"
+    if workspace.repository.work_tree is not None and real.is_relative_to(root := workspace.root.resolve()):
+        inside = real.relative_to(root).as_posix()
+        if workspace.repository.indexed(inside):
+            yield f"Git tracks {printable(inside)}, so these hooks show as changes; elsewhere they use modelver of PATH"
+    elif not real.is_relative_to(workspace.repository.common_dir.resolve()):
+        yield f"{shown} is not this repository's own; every repository whose core.hooksPath it is runs these hooks"
+    if (folder / "h").exists() and folder.name == "_":
+        yield "husky writes its hooks anew at each `npm install`; run `modelver hooks install` after it"
