@@ -48,7 +48,7 @@ def _refusal(ran: HookRan) -> Iterator[str]:
 
     standing = os.environ.get("GIT_PREFIX", "")
     unfit = ran.checked.unfit
-    yield "error: Git must not take in model files, which it would keep in every clone for ever"
+    yield "error: these files must not go into the commit, since Git would keep them in every clone for good"
     names = {each.path: os.path.relpath(each.path, standing) if standing else each.path for each in unfit}
     for each in unfit[:_FEW]:
         yield printable(f"  {names[each.path]}  {size(each.size)}  {each.reason}")
