@@ -82,7 +82,8 @@ class Registry:
     Wherever a version is asked for, a reference as typed on the command line does, and so does the result of
     another call. Paths are relative to `directory`. `settings` are choices of this machine, by the key that
     the configuration has for them, such as `lock-timeout`. With `at`, a revision or a date, the records of that
-    moment are read, and nothing can be written. Every method raises `ModelverError`, whose class
+    moment are read, and nothing can be written. With `branch`, what is written goes on that branch, and nothing that
+    is checked out changes; with `commit=False` it waits in the index for a commit of yours. Every method raises `ModelverError`, whose class
     says what kind of error it is. What a method needs is imported when it is called.
     """
 
@@ -92,6 +93,8 @@ class Registry:
         settings: Mapping[str, str] | None = None,
         *,
         at: str | None = None,
+        branch: str | None = None,
+        commit: bool = True,
     ) -> None:
         place = os.fsdecode(directory)
         if "\0" in place or not os.path.isdir(place):
@@ -99,6 +102,8 @@ class Registry:
         self._directory = Path(place).absolute()
         self._settings = dict(settings or {})
         self._at = at
+        self._branch = branch
+        self._commit = commit
         self._repository = Repository.discover(self._directory)
         self.remarks: list[str] = []
         """What the last call had to tell besides its result."""
@@ -106,7 +111,15 @@ class Registry:
     def _workspace(self) -> Workspace:
         # A new one for each call, so that each sees the repository as it is.
         self.remarks = []
-        return Workspace(self._repository, self._directory, self._settings, self._at, self.remarks)
+        return Workspace(
+            self._repository,
+            self._directory,
+            self._settings,
+            at=self._at,
+            to=self._branch,
+            staged=not self._commit,
+            told=self.remarks,
+        )
 
     def close(self) -> None:
         """End the process that reads; the next call starts another."""

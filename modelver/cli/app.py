@@ -19,24 +19,25 @@ class _Home:
     function: str
     writes: bool = False
     reads: bool = False
+    records: bool = False
 
 
 COMMANDS = {
-    "init": _Home("write", "init", writes=True),
-    "add": _Home("write", "add", writes=True),
-    "run": _Home("write", "run", writes=True),
-    "tag": _Home("stages", "tag", writes=True),
-    "promote": _Home("stages", "promote", writes=True),
-    "rollback": _Home("stages", "rollback", writes=True),
-    "demote": _Home("stages", "demote", writes=True),
-    "archive": _Home("stages", "archive", writes=True),
-    "note": _Home("write", "note", writes=True),
+    "init": _Home("write", "init", writes=True, records=True),
+    "add": _Home("write", "add", writes=True, records=True),
+    "run": _Home("write", "run", writes=True, records=True),
+    "tag": _Home("stages", "tag", writes=True, records=True),
+    "promote": _Home("stages", "promote", writes=True, records=True),
+    "rollback": _Home("stages", "rollback", writes=True, records=True),
+    "demote": _Home("stages", "demote", writes=True, records=True),
+    "archive": _Home("stages", "archive", writes=True, records=True),
+    "note": _Home("write", "note", writes=True, records=True),
     "list": _Home("look", "list_", reads=True),
     "show": _Home("look", "show", reads=True),
     "log": _Home("look", "log", reads=True),
     "diff": _Home("compare", "diff", reads=True),
     "compare": _Home("compare", "compare", reads=True),
-    "lineage": _Home("lineage", "lineage", writes=True, reads=True),
+    "lineage": _Home("lineage", "lineage", writes=True, reads=True, records=True),
     "status": _Home("look", "status", reads=True),
     "identify": _Home("look", "identify", reads=True),
     "checkout": _Home("retrieve", "checkout", writes=True, reads=True),
@@ -65,7 +66,8 @@ def program(words: Sequence[str] = ()) -> typer.Typer:
     app.callback()(with_shared_options(_program, writes=True))
     for name in _meant(words):
         home = COMMANDS[name]
-        app.command(name)(with_shared_options(function_of(name), writes=home.writes, reads=home.reads))
+        kinds = {"writes": home.writes, "reads": home.reads, "records": home.records}
+        app.command(name)(with_shared_options(function_of(name), **kinds))
     return app
 
 

@@ -32,6 +32,8 @@ class Choices:
     directory: str | None = None
     lock_timeout: str | None = None
     at: str | None = None
+    branch: str | None = None
+    no_commit: bool = False
     opened: Registry | None = None
 
 
@@ -61,6 +63,17 @@ _WAITING: dict[str, Any] = {
 }
 
 
+_RECORDING: dict[str, Any] = {
+    "branch": Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Write to this branch, made from HEAD if it is new; nothing else changes."),
+    ],
+    "no_commit": Annotated[
+        bool, typer.Option("--no-commit", help="Stage the records for a commit of yours; sync makes their tags then.")
+    ],
+}
+
+
 _READING: dict[str, Any] = {
     "at": Annotated[
         str | None, typer.Option(metavar="REV|DATE", help="Read the registry as it was at a revision or date.")
@@ -69,13 +82,14 @@ _READING: dict[str, Any] = {
 
 
 def with_shared_options(
-    function: Callable[..., None], *, writes: bool = False, reads: bool = False
+    function: Callable[..., None], *, writes: bool = False, reads: bool = False, records: bool = False
 ) -> Callable[..., None]:
     """A command that also takes the shared options.
 
-    One that `writes` may have to wait for another writer; one that `reads` can do so as of another moment.
+    One that `writes` may have to wait for another writer; one that `reads` can do so as of another moment; one that
+    `records` can do so on another branch, or leave the commit to the user.
     """
-    shared = _SHARED | (_READING if reads else {}) | (_WAITING if writes else {})
+    shared = _SHARED | (_RECORDING if records else {}) | (_READING if reads else {}) | (_WAITING if writes else {})
     hints = get_type_hints(function, include_extras=True)
     own = [each.replace(annotation=hints[each.name]) for each in inspect.signature(function).parameters.values()]
     more = [
@@ -100,7 +114,7 @@ def with_shared_options(
     return command
 
 
-_TEXTS = ("directory", "lock_timeout", "at")
+_TEXTS = ("directory", "lock_timeout", "at", "branch")
 
 
 def choices(context: typer.Context) -> Choices:
@@ -123,7 +137,9 @@ def registry(context: typer.Context) -> Registry:
     chosen = choices(context)
     directory = Path(chosen.directory or ".")
     settings = {"lock-timeout": chosen.lock_timeout} if chosen.lock_timeout is not None else {}
-    opened = chosen.opened = Registry(directory, {**environment(), **settings}, at=chosen.at)
+    settings = {**environment(), **settings}
+    opened = Registry(directory, settings, at=chosen.at, branch=chosen.branch, commit=not chosen.no_commit)
+    chosen.opened = opened
     context.call_on_close(opened.close)
     return opened
 

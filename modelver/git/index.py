@@ -28,7 +28,7 @@ def rewrite(
     `outside`: entries outside the sparse checkout, by blob id, set `skip-worktree`; None removes.
     `only`: entries that change without their file, by blob id; None removes.
     """
-    _copy(repository.index, draft)
+    copy(repository.index, draft)
     git = dataclasses.replace(repository.git, variables={**repository.git.variables, "GIT_INDEX_FILE": str(draft)})
     entries = {**(outside or {}), **(only or {})}
     if entries:
@@ -42,7 +42,7 @@ def rewrite(
         _check_filters(dataclasses.replace(repository, git=git), files_at)
 
 
-def _copy(index: Path, draft: Path) -> None:
+def copy(index: Path, draft: Path) -> None:
     """Copy the index with its time: by that, Git tells which entries may have changed since unnoticed.
 
     With a newer time an edit made in the second of the last `git add` would no longer be seen.

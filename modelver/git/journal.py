@@ -31,13 +31,17 @@ class RecordFile:
 
 @dataclass(frozen=True)
 class NewTag:
-    """A tag to make: its ref, what its object says, the object's id, and what it names (None: the commit)."""
+    """A tag to make: its ref, what its object says, the object's id, and what it names (None: the commit).
+
+    `former` is the object that the ref named before (None: there was no such ref).
+    """
 
     ref: str
     oid: str
     tagger: str
     message: str
     target: str | None = None
+    former: str | None = None
 
     @property
     def name(self) -> str:
@@ -47,7 +51,10 @@ class NewTag:
 
 @dataclass(frozen=True)
 class Journal:
-    """One write: where (`git_dir`, `work_tree` relative to the common directory), and from what to what."""
+    """One write: where (`git_dir`, `work_tree` relative to the common directory), and from what to what.
+
+    Where records only wait in the index for a commit of the user's, `commit` is empty.
+    """
 
     token: str
     git_dir: str
@@ -62,6 +69,10 @@ class Journal:
     signed: bool
     removed: tuple[tuple[str, str], ...] = ()
     """Refs to take away, and the object that each names."""
+    aside: bool = False
+    """Index and work tree have no part in it."""
+    moved: bool = False
+    """Index and work tree go from the commit `old` to `commit` with all files, which are not listed here."""
 
     @classmethod
     def path(cls, repository: Repository) -> Path:

@@ -49,6 +49,13 @@ def _pack_header(type: str, size: int) -> bytes:
     return bytes(header)
 
 
+def send(repository: Repository, draft: Draft) -> None:
+    """Give Git all objects of a draft, which is empty then; one process, none where it was empty."""
+    if draft.objects:
+        repository.git.run("unpack-objects", "-q", input=draft.pack())
+        draft.objects.clear()
+
+
 def graft(repository: Repository, draft: Draft, root: str | None, files: Mapping[str, bytes | None]) -> str:
     """A tree like `root` with some files replaced, added, or (None) removed; returns its id.
 

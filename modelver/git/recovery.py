@@ -14,7 +14,7 @@ import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelver.git import exclude, index, worktree
+from modelver.git import exclude, index, moving, worktree
 from modelver.git.journal import Journal, NewTag, RecordFile
 from modelver.git.locks import IndexLock, clear_packed_locks, clear_ref_locks, standing
 from modelver.git.objects import Draft, tag_body
@@ -51,10 +51,12 @@ def settle(repository: Repository, journal: Journal, staging: Path, *, timeout: 
     if here is not None:
         worktree.sweep(here, journal.files, journal.token)
     lock = IndexLock(view.index, journal.token)
+    if journal.moved:
+        return _settle_move(here, view, journal, lock, staging, timeout)
     # The user may have gone to another branch with our records in the index, and committed them there.
     for branch in dict.fromkeys([journal.branch, view.head().ref]):
         tip = view.commit(branch)
-        reached = tip is not None and (tip == journal.commit or view.is_ancestor(journal.commit, tip))
+        reached = tip is not None and _contains(view, tip, journal.commit)
         held, dropped = _compare(view, journal, tip)
         if tip is not None and (reached or held):
             found = _finish(view, journal, tip, reached, held, dropped, staging)
@@ -68,6 +70,34 @@ def settle(repository: Repository, journal: Journal, staging: Path, *, timeout: 
     if not settled.lost:
         journal.drop(repository)
     return settled
+
+
+def _contains(repository: Repository, tip: str, commit: str) -> bool:
+    return bool(commit) and (tip == commit or repository.is_ancestor(commit, tip))
+
+
+def _settle_move(
+    here: Repository | None, view: Repository, journal: Journal, lock: IndexLock, staging: Path, timeout: float
+) -> Settled:
+    """A move to another commit: as long as the branch has not left the old one, all goes back there.
+
+    Where it is at the new one, or beyond, the tags are finished. Where the user has gone on from the old one
+    meanwhile, everything is left as it is now.
+    """
+    tip, old = view.commit(journal.branch), journal.old or ""
+    finished = tip is not None and tip != old and _contains(view, tip, journal.commit) and not _contains(view, tip, old)
+    tags: dict[str, str] = {}
+    if finished:
+        _remove_refs(view, journal)
+        tags = _make_tags(view, journal, journal.commit, staging)
+    elif tip == old and here is not None:
+        lock.take(staging / "lock", timeout=timeout)
+        moving.sweep(here, [each.path for each in moving.differences(here, old, journal.commit)])
+        moving.back(here, old, journal.commit, staging)
+    if here is not None:
+        lock.release()
+    journal.drop(view)
+    return Settled(finished, journal.commit, tags, branch=journal.branch)
 
 
 def _finish(
@@ -90,7 +120,7 @@ def _wanted(repository: Repository, journal: Journal) -> dict[Path, str | None]:
     wanted |= {repository.common_dir / tag.ref: tag.oid for tag in journal.tags}
     wanted |= {repository.common_dir / ref: None for ref, _ in journal.removed}
     branch = repository.git_dir if journal.branch == "HEAD" else repository.common_dir
-    wanted[branch / journal.branch] = journal.commit
+    wanted[branch / journal.branch] = journal.commit or None
     return wanted
 
 
@@ -128,13 +158,14 @@ def _content(repository: Repository, oid: str | None) -> bytes | None:
 
 
 def _make_tags(repository: Repository, journal: Journal, commit: str, staging: Path) -> dict[str, str]:
-    """Make those tags that are not there; one that is there stays as it is."""
+    """Make those tags that are not there, or still as before; another one that is there stays as it is."""
     present = repository.refs(*(tag.ref for tag in journal.tags)) if journal.tags else {}
-    missing = [tag for tag in journal.tags if tag.ref not in present]
+    missing = [tag for tag in journal.tags if present.get(tag.ref) == tag.former]
     made = {tag.ref: _tag_object(repository, journal, tag, commit, staging) for tag in missing}
     if made:
-        create_refs(repository, made)
-    return {tag.ref: present.get(tag.ref) or made[tag.ref] for tag in journal.tags}
+        null = repository.null
+        repository.transact([f"update {tag.ref} {made[tag.ref]} {tag.former or null}" for tag in missing])
+    return {tag.ref: made.get(tag.ref) or present[tag.ref] for tag in journal.tags}
 
 
 def _remove_refs(repository: Repository, journal: Journal) -> None:
@@ -163,11 +194,6 @@ def _tag_object(repository: Repository, journal: Journal, tag: NewTag, commit: s
     return oid
 
 
-def create_refs(repository: Repository, refs: dict[str, str]) -> None:
-    """Make new refs, all or none."""
-    repository.transact([f"create {ref} {oid}" for ref, oid in refs.items()])
-
-
 def _undo(
     here: Repository | None,
     repository: Repository,
@@ -178,7 +204,7 @@ def _undo(
 ) -> None:
     """Take out our entries and files; the order does not matter, since each step looks for what is ours."""
     exclude.show(repository, journal.hidden, staging=staging)
-    if here is None:
+    if here is None or not journal.files:
         return
     changed = _not_elsewhere(here, journal.files)
     # Without a trace of ours no lock is needed, and none is to be had on a full disk.

@@ -46,10 +46,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Head:
-    """Where `HEAD` stands: `ref` is the branch, or `HEAD` where it is detached; `commit` None where unborn."""
+    """Where `HEAD` stands: `ref` is the branch, or `HEAD` where it is detached; `commit` None where unborn.
+
+    A `new` branch is one that is yet to be made at that commit.
+    """
 
     ref: str
     commit: str | None
+    new: bool = False
 
 
 @dataclass(frozen=True)

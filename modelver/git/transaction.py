@@ -12,88 +12,40 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from modelver import files
 from modelver.errors import Conflict, ModelverError, ProgramFailed, UsageError
-from modelver.git import exclude, index, worktree
+from modelver.git import exclude, index, moving, worktree
+from modelver.git.change import Change, Move, Plan, Snapshot, Tag, Written
 from modelver.git.configuration import Configuration, Identity
-from modelver.git.journal import Journal, NewTag, RecordFile
+from modelver.git.journal import Journal
 from modelver.git.locks import IndexLock, standing
-from modelver.git.objects import Draft, commit_body, graft, tag_body
+from modelver.git.preparation import Preparation
 from modelver.git.recovery import Settled, settle
 from modelver.git.repository import Head, Repository
-from modelver.git.signatures import sign_commit, sign_tag
-
-
-@dataclass(frozen=True)
-class Tag:
-    """A tag to make: full ref name, tagger as Git writes it, message, and target (None: the new commit)."""
-
-    ref: str
-    tagger: str
-    message: str
-    target: str | None = None
-
-
-@dataclass(frozen=True)
-class Change:
-    """What one write does: record files (None removes), the commit's message, tags, and paths to hide from Git.
-
-    With `hooks` the user's `pre-commit` and `commit-msg` run as for a commit of his own, and may refuse it.
-    `removed` are refs to take away, each with the object that it names now.
-    """
-
-    files: Mapping[str, bytes | None]
-    message: str
-    tags: Sequence[Tag] = ()
-    hidden: Sequence[str] = ()
-    hooks: bool = False
-    removed: Sequence[tuple[str, str]] = ()
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What a plan may build on, read under the lock: `root` is the tree at `HEAD`, None where unborn.
-
-    `indexed` are the index entries below the watched paths: mode, object id, stage.
-    """
-
-    repository: Repository
-    head: Head
-    root: str | None
-    indexed: Mapping[str, tuple[str, str, int]]
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a write made: the commit and the tags' object ids, what was told on the way, and which ref has moved."""
-
-    commit: str
-    tags: Mapping[str, str] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
-    ref: str = ""
-
-
-Plan = Callable[[Snapshot], Change | None]
-"""Makes the change from the state it is given; called again after a lost race. None: nothing to do."""
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Whoever writes: identity and configuration as Git has them, and how long to wait for locks, in seconds."""
+    """Whoever writes: identity and configuration as Git has them, and how long to wait for locks, in seconds.
+
+    `branch` is the full name of a branch that is written to instead of the one that is checked out. With `staged`
+    the records wait in the index for a commit of the user's, and no commit and no tag is made.
+    """
 
     repository: Repository
     configuration: Configuration
     identity: Identity
     timeout: float = 60.0
+    branch: str | None = None
+    staged: bool = False
 
     def write(self, plan: Plan, *, watched: Sequence[str]) -> Written | None:
-        """Do what `plan` says in one commit on the current branch, or nothing at all.
+        """Do what `plan` says in one step on the current branch, or on the one that is chosen, or nothing at all.
 
         `watched` are the paths at or below which the plan reads the index or writes. Returns None when the
         plan has nothing to do. Raises `Conflict` when a lock or the race for the branch stays lost.
@@ -135,7 +87,7 @@ class _Write:
         self.repository.refuse_under_way()
         deadline = time.monotonic() + self.writer.timeout
         while True:
-            head = self.repository.head()
+            head = self._head()
             root = self.repository.root(head.commit) if head.commit else None
             snapshot = Snapshot(self.repository, head, root, self.repository.indexed(*watched))
             change = plan(snapshot)
@@ -146,7 +98,15 @@ class _Write:
                 return Written(written.commit, written.tags, tuple(remarks), head.ref)
             self._wait(head, change, deadline)
 
-    def _wait(self, head: Head, change: Change, deadline: float) -> None:
+    def _head(self) -> Head:
+        """Where the write goes: the chosen branch, one that is yet to be made from `HEAD`, or what is checked out."""
+        head, branch = self.repository.head(), self.writer.branch
+        if branch is None or branch == head.ref:
+            return head
+        commit = self.repository.commit(branch)
+        return Head(branch, commit or head.commit, new=commit is None)
+
+    def _wait(self, head: Head, change: Change | Move, deadline: float) -> None:
         """Wait for others' locks on our refs before the next try."""
         common, own = self.repository.common_dir, self.repository.git_dir
         refs = (head.ref, *(tag.ref for tag in change.tags), *(ref for ref, _ in change.removed))
@@ -193,13 +153,19 @@ class _Write:
             raise Conflict(f"{head.ref} moved while records were brought back", hint="run the same command again")
         return f"a commit had dropped records that were written just before; {len(paths)} came back in a commit"
 
-    def _attempt(self, snapshot: Snapshot, change: Change) -> Written | None:
+    def _attempt(self, snapshot: Snapshot, change: Change | Move) -> Written | None:
         """One try; None when the branch moved meanwhile and the next try may succeed."""
         with files.staging(self.repository.home / "tmp") as staging:
-            journal = self._prepare(snapshot, change, staging)
+            preparation = self._preparation(snapshot, staging)
+            journal = preparation.of_move(change) if isinstance(change, Move) else preparation.of_change(change)
             try:
                 journal.save(self.repository, staging)
-                journal = self._forward(snapshot, change, journal, staging)
+                if isinstance(change, Move):
+                    self._move(journal, change, staging)
+                elif journal.aside:
+                    journal = self._beside(preparation, journal, change, staging)
+                else:
+                    journal = self._forward(preparation, journal, change, staging)
             except BaseException as error:
                 journal = Journal.load(self.repository) or journal
                 self._restore(staging, journal)
@@ -209,101 +175,32 @@ class _Write:
                 if isinstance(error, ModelverError) and self._may_try_again(snapshot, journal, error):
                     return None
                 raise
-            IndexLock(self.repository.index, journal.token).release()
+            if not journal.aside:
+                IndexLock(self.repository.index, journal.token).release()
             journal.drop(self.repository)
-        return Written(journal.commit, {tag.ref: tag.oid for tag in journal.tags})
+        return Written(journal.commit or None, {tag.ref: tag.oid for tag in journal.tags})
 
-    def _prepare(self, snapshot: Snapshot, change: Change, staging: Path) -> Journal:
-        """Make all objects; nothing points at them yet."""
-        repository = self.repository
-        draft = Draft(repository.algorithm)
-        tree = graft(repository, draft, snapshot.root, change.files)
-        outside = self._outside(change, staging)
-        records = tuple(self._record(snapshot, draft, path, data, outside) for path, data in change.files.items())
-        worktree.refuse_obstacles(repository, records)
-        journal = Journal(
-            token=secrets.token_hex(16),
-            git_dir=os.path.relpath(repository.git_dir, repository.common_dir),
-            work_tree=os.path.relpath(repository.work_tree or repository.git_dir, repository.common_dir),
-            index=os.path.relpath(repository.index, repository.git_dir),
-            branch=snapshot.head.ref,
-            old=snapshot.head.commit,
-            commit="",
-            files=records,
-            tags=(),
-            hidden=self._newly_hidden(change),
-            removed=tuple(change.removed),
-            signed=self.writer.configuration.flag("tag.gpgsign"),
+    def _preparation(self, snapshot: Snapshot, staging: Path) -> Preparation:
+        writer = self.writer
+        return Preparation(
+            repository=self.repository,
+            configuration=writer.configuration,
+            identity=writer.identity,
+            snapshot=snapshot,
+            staging=staging,
+            aside=writer.branch is not None and writer.branch != self.repository.head().ref,
+            staged=writer.staged,
         )
-        return self._committed(journal, draft, tree, change, staging)
 
-    def _committed(self, journal: Journal, draft: Draft, tree: str, change: Change, staging: Path) -> Journal:
-        """Make the commit and the tags; all that is in the draft goes to Git."""
-        repository, identity, parent = self.repository, self.writer.identity, journal.old
-        if self.writer.configuration.flag("commit.gpgsign"):
-            repository.git.run("unpack-objects", "-q", input=draft.pack())
-            draft.objects.clear()
-            commit = sign_commit(repository, tree, parent, identity, change.message)
-        else:
-            body = commit_body(tree, parent, identity.author, identity.committer, change.message)
-            commit = draft.add("commit", body)
-        if journal.signed and draft.objects:
-            repository.git.run("unpack-objects", "-q", input=draft.pack())
-            draft.objects.clear()
-        tags = tuple(self._tag(tag, commit, draft, staging, journal.signed) for tag in change.tags)
-        if draft.objects:
-            repository.git.run("unpack-objects", "-q", input=draft.pack())
-        return dataclasses.replace(journal, commit=commit, tags=tags)
+    def _take_index(self, journal: Journal, staging: Path) -> None:
+        IndexLock(self.repository.index, journal.token).take(staging / "lock", timeout=self.writer.timeout)
+        if self.repository.head().ref != journal.branch:
+            raise Conflict("another branch was checked out meanwhile", hint="run the same command again")
 
-    def _outside(self, change: Change, staging: Path) -> set[str]:
-        if not self.writer.configuration.flag("core.sparsecheckout"):
-            return set()
-        draft = Draft(self.repository.algorithm)
-        tree = graft(self.repository, draft, None, {path: data or b"" for path, data in change.files.items()})
-        self.repository.git.run("unpack-objects", "-q", input=draft.pack())
-        return index.outside_sparse_checkout(self.repository, tree, staging)
-
-    def _record(self, snapshot: Snapshot, draft: Draft, path: str, data: bytes | None, outside: set[str]) -> RecordFile:
-        entry = self.repository.entry(snapshot.root, path) if snapshot.root else None
-        old = entry.oid if entry else None
-        indexed = snapshot.indexed.get(path)
-        if indexed and indexed[2]:
-            raise Conflict(
-                f"{path} is in conflict, and a person has to decide which side holds",
-                hint=[
-                    f"take the side of the registry's branch: git checkout --theirs -- {path} where you merge it in,",
-                    "--ours where you are on it",
-                    f"git add {path} && git commit, then run the command again",
-                ],
-            )
-        if (indexed[1] if indexed else None) != old:
-            raise Conflict(
-                f"{path} has changes that are staged, but not committed", hint=f"git restore --staged {path}"
-            )
-        new = None if data is None else draft.add("blob", data)
-        return RecordFile(path, old, new, path in outside)
-
-    def _tag(self, tag: Tag, commit: str, draft: Draft, staging: Path, signed: bool) -> NewTag:
-        target = tag.target or commit
-        new = NewTag(tag.ref, "", tag.tagger, tag.message, tag.target)
-        if signed:
-            configuration = self.writer.configuration
-            oid = sign_tag(
-                self.repository, new.name, target, tag.tagger, tag.message, staging=staging, configuration=configuration
-            )
-        else:
-            oid = draft.add("tag", tag_body(target, new.name, tag.tagger, tag.message))
-        return NewTag(tag.ref, oid, tag.tagger, tag.message, tag.target)
-
-    def _newly_hidden(self, change: Change) -> tuple[str, ...]:
-        return exclude.unhidden(self.repository, change.hidden)
-
-    def _forward(self, snapshot: Snapshot, change: Change, journal: Journal, staging: Path) -> Journal:
+    def _forward(self, preparation: Preparation, journal: Journal, change: Change, staging: Path) -> Journal:
         """W3 and W4: the work tree, then the index, then the branch and the tags; the journal of what was made."""
         repository = self.repository
-        IndexLock(repository.index, journal.token).take(staging / "lock", timeout=self.writer.timeout)
-        if repository.head().ref != snapshot.head.ref:
-            raise Conflict("another branch was checked out meanwhile", hint="run the same command again")
+        self._take_index(journal, staging)
         inside = {file.path: change.files[file.path] for file in journal.files if not file.outside}
         worktree.place(repository, inside, staging, journal.token)
         if journal.hidden:
@@ -314,15 +211,32 @@ class _Write:
             files_at=list(inside),
             outside={file.path: file.new for file in journal.files if file.outside},
         )
-        if change.hooks:
-            journal = self._through_hooks(journal, change, staging)
+        if change.hooks and not self.writer.staged:
+            self._run_hook("pre-commit", staging=staging)
+            journal = self._with_message(preparation, journal, change, staging)
         index.publish(repository, staging / "new-index", staging / "index.previous")
-        self._move_refs(journal, change)
+        if not self.writer.staged:
+            self._move_refs(journal, change.message)
         return journal
 
-    def _through_hooks(self, journal: Journal, change: Change, staging: Path) -> Journal:
-        """Run the hooks in Git's order; where `commit-msg` changes the message, the commit is made again with it."""
-        self._run_hook("pre-commit", staging=staging)
+    def _beside(self, preparation: Preparation, journal: Journal, change: Change, staging: Path) -> Journal:
+        """The refs alone; of the user's hooks, only the one that looks at the message has something to look at."""
+        if journal.hidden:
+            exclude.hide(self.repository, journal.hidden, staging=staging)
+        if change.hooks and change.files:
+            journal = self._with_message(preparation, journal, change, staging)
+        self._move_refs(journal, change.message)
+        return journal
+
+    def _move(self, journal: Journal, move: Move, staging: Path) -> None:
+        """Like `_forward`, with all files in which two commits differ."""
+        self._take_index(journal, staging)
+        moving.forward(self.repository, journal.old or "", journal.commit, staging)
+        index.publish(self.repository, staging / "new-index", staging / "index.previous")
+        self._move_refs(journal, move.message)
+
+    def _with_message(self, preparation: Preparation, journal: Journal, change: Change, staging: Path) -> Journal:
+        """Run `commit-msg`; where it changes the message, the commit is made again with it."""
         path, old = staging / "message", f"{change.message.rstrip()}\n".encode("utf-8", "surrogateescape")
         files.write_file(path, old)
         self._run_hook("commit-msg", "--", str(path), staging=staging)
@@ -330,8 +244,7 @@ class _Write:
         if new == old:
             return journal
         change = dataclasses.replace(change, message=new.decode("utf-8", "surrogateescape"))
-        tree, draft = self.repository.root(journal.commit), Draft(self.repository.algorithm)
-        journal = self._committed(journal, draft, tree, change, staging)
+        journal = preparation.again(journal, change)
         journal.save(self.repository, staging)
         return journal
 
@@ -344,14 +257,16 @@ class _Write:
                 hint="hooks run because .modelver/config.yaml says `commit: {hooks: true}`",
             )
 
-    def _move_refs(self, journal: Journal, change: Change) -> None:
+    def _move_refs(self, journal: Journal, message: str) -> None:
         """One transaction; the branch's line is first, because Git renames in the order of the lines."""
+        null = self.repository.null
+        branch = f"update {journal.branch} {journal.commit} {journal.old or null}"
         lines = [
-            f"update {journal.branch} {journal.commit} {journal.old or self.repository.null}",
-            *(f"create {tag.ref} {tag.oid}" for tag in journal.tags),
+            *([branch] if journal.commit != journal.old else []),
+            *(f"update {tag.ref} {tag.oid} {tag.former or null}" for tag in journal.tags),
             *(f"delete {ref} {oid}" for ref, oid in journal.removed),
         ]
-        self.repository.transact(lines, "-m", change.message.split("\n", 1)[0])
+        self.repository.transact(lines, "-m", message.split("\n", 1)[0])
 
     def _restore(self, staging: Path, journal: Journal) -> None:
         """Put the former index and list of hidden paths back, as long as nobody else could have written since.
@@ -373,11 +288,10 @@ class _Write:
 
     def _may_try_again(self, snapshot: Snapshot, journal: Journal, error: ModelverError) -> bool:
         """Whether the failure was a lost race; a ref in the way is named instead."""
-        head = self.repository.head()
-        if head != snapshot.head:
+        if self._head() != snapshot.head:
             return True
         if isinstance(error, ProgramFailed) and journal.tags:
-            for ref in self._in_the_way([tag.ref for tag in journal.tags]):
+            for ref in self._in_the_way([tag.ref for tag in journal.tags if tag.former is None]):
                 raise Conflict(
                     f"{ref} exists already and is in the way",
                     hint=[f"git show '{ref}'    tells whose it is", f"git update-ref -d '{ref}'    if nobody needs it"],

@@ -22,13 +22,20 @@ def refuse_obstacles(repository: Repository, paths: Iterable[RecordFile]) -> Non
     `Damaged` for a symbolic link or a file among its parents, because writing would go through it;
     `Conflict` for an edit that is not committed.
     """
-    for file in paths:
-        _refuse_links(repository, file.path)
+    files = list(paths)
+    refuse_links(repository, (file.path for file in files))
+    for file in files:
         if not file.outside and not holds(repository, file.path, file.old, file.new):
             raise Conflict(
                 f"{file.path} has changes that are not committed",
                 hint="commit them, or take them back with `git restore --staged --worktree` and that path",
             )
+
+
+def refuse_links(repository: Repository, paths: Iterable[str]) -> None:
+    """Raise `Damaged` where a parent of a path is no directory of the work tree, but a link or a file."""
+    for path in paths:
+        _refuse_links(repository, path)
 
 
 def _refuse_links(repository: Repository, path: str) -> None:
@@ -98,10 +105,11 @@ def take_back(repository: Repository, changed: Iterable[RecordFile], staging: Pa
     place(repository, former, staging, token)
     for file in mine:
         if file.old is None:
-            _remove_empty_parents(repository.work_tree, file.path)
+            remove_empty_parents(repository.work_tree, file.path)
 
 
-def _remove_empty_parents(top: Path, path: str) -> None:
+def remove_empty_parents(top: Path, path: str) -> None:
+    """Remove the directories above a path that have nothing in them."""
     for parent in (top / path).parents:
         if parent == top:
             return

@@ -14,7 +14,8 @@ from modelver.domain.semver import Part as Bump
 from modelver.domain.text import quoted
 from modelver.errors import UsageError
 from modelver.git import exclude
-from modelver.git.transaction import Change, Snapshot, Writer, Written
+from modelver.git.change import Change, Snapshot, Written
+from modelver.git.transaction import Writer
 from modelver.operations import environment, hiding, predictions
 from modelver.operations.announce import commit_message, of_version
 from modelver.operations.artifact import artifact_of, locate, model_of, refuse_tracked
@@ -24,7 +25,7 @@ from modelver.operations.inputs import Code, Data, Parent, edges
 from modelver.operations.label import label_part
 from modelver.operations.moment import check_time, moment_for
 from modelver.operations.results import Added
-from modelver.operations.scene import Part, Scene
+from modelver.operations.scene import STAGED, Part, Scene
 from modelver.operations.stages import promotion_part
 from modelver.operations.standing import labels_of, stages_of
 from modelver.operations.values import checked_metrics, checked_text, from_files, plain_mapping, usable_metrics
@@ -106,6 +107,7 @@ def add(workspace: Workspace, request: Request) -> Added:
     if written is not None:
         remarks += [*written.remarks, *hiding.renew(workspace, added=addition.hidden_known)]
         remarks += hiding.offered(workspace, name)
+        remarks += [STAGED] if scene.staged else []
         if written.ref == "HEAD":
             remarks.append("HEAD is detached, so no branch has this version; its tag keeps it")
     remark = workspace.link_objects()
@@ -212,7 +214,8 @@ class _Addition:
                 files |= hiding.gitignored(snapshot, self.name)
             elif not exclude.hides(snapshot.repository, self.name):
                 hidden = (self.name,)
-            parts.insert(0, Part(op="add", files=files, wanted=(wanted,), tags=(wanted.tag(None),)))
+            tags = () if scene.staged else (wanted.tag(None),)
+            parts.insert(0, Part(op="add", files=files, wanted=(wanted,), tags=tags))
         if not parts:
             return None
         what = " ".join(part.what for part in parts if part.what)
@@ -288,6 +291,7 @@ class _Addition:
             labels=tuple(sorted({*labels_of(catalog, self.model, version.version), *labels})),
             stages=tuple(sorted({*stages_of(catalog, self.model, version.version), *stages})),
             created=self.created and written is not None,
-            pending=any(not scene.branch.on or (part.wanted and part.announced is None) for part in changed),
+            pending=(scene.staged and self.created)
+            or any(not scene.branch.on or (part.wanted and part.announced is None) for part in changed),
             remarks=tuple(remarks),
         )

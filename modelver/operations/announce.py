@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from modelver.domain import names
 from modelver.domain.records import Label, StageEntry, StagePointer, Version
-from modelver.git.transaction import Tag
+from modelver.git.change import Tag
 from modelver.records.config import Config
 
 _TRAILER = re.compile(r"[A-Za-z0-9-]+: ")
@@ -17,7 +17,11 @@ _TRAILER = re.compile(r"[A-Za-z0-9-]+: ")
 
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
-    """A tag that a record calls for: its ref, and the version whose commit it stands at."""
+    """A tag that a record calls for: its ref, and the version whose commit it stands at.
+
+    It tells of a `label`, of a change (by its `number`) of a `stage`, which the version got or `left`, or, with
+    neither, of the version itself.
+    """
 
     ref: str
     model: str
@@ -25,6 +29,10 @@ class Announcement:
     by: str
     at: datetime
     message: str
+    label: str | None = None
+    stage: str | None = None
+    number: int = 0
+    left: bool = False
 
     @property
     def name(self) -> str:
@@ -80,6 +88,7 @@ def of_label(config: Config, label: Label) -> Announcement | None:
         by=label.created_by,
         at=label.created_at,
         message=label.message,
+        label=label.label,
     )
 
 
@@ -95,11 +104,21 @@ def of_stage(config: Config, pointer: StagePointer, entry: StageEntry) -> list[A
     # Nothing is before the first year that there is.
     sooner = entry.at - timedelta(seconds=1) if entry.version is not None and entry.at.year > 1 else entry.at
     found = [
-        (names.displacement_tag(model, stage, number), left, sooner),
-        (names.promotion_tag(model, stage, number), entry.version, entry.at),
+        (names.displacement_tag(model, stage, number), left, sooner, True),
+        (names.promotion_tag(model, stage, number), entry.version, entry.at, False),
     ]
     return [
-        Announcement(ref=f"refs/tags/{name}", model=model, version=version, by=entry.by, at=at, message=entry.message)
-        for name, version, at in found
+        Announcement(
+            ref=f"refs/tags/{name}",
+            model=model,
+            version=version,
+            by=entry.by,
+            at=at,
+            message=entry.message,
+            stage=stage,
+            number=number,
+            left=gone,
+        )
+        for name, version, at, gone in found
         if version is not None
     ]

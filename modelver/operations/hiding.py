@@ -16,7 +16,7 @@ from modelver.git.repository import FILE
 from modelver.operations.workspace import Workspace
 
 if TYPE_CHECKING:
-    from modelver.git.transaction import Snapshot
+    from modelver.git.change import Snapshot
 
 
 def is_current(workspace: Workspace) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from modelver.catalog import Catalog
+from modelver.git.change import Change, Snapshot
 from modelver.git.repository import Head, Repository
-from modelver.git.transaction import Change, Snapshot
 from modelver.operations import hiding
 from modelver.operations.proposals import proposals
 from modelver.operations.results import Initialised
@@ -40,8 +40,7 @@ def initialise(workspace: Workspace) -> Initialised:
         return Change(missing, "modelver: init\n\nModelver-Op: init", hidden=(layout.OBJECTS,))
 
     written = workspace.writer().write(plan, watched=[layout.ROOT])
-    head = repository.head()
-    catalog = Catalog(repository, head.commit)
+    catalog = Catalog(repository, (written and written.commit) or repository.head().commit)
     remark = workspace.link_objects() or _fetch_refs(workspace, catalog)
     remarks = [*(written.remarks if written else ()), *([remark] if remark else []), *hiding.renew(workspace)]
     return Initialised(

@@ -51,6 +51,8 @@ def untag(workspace: Workspace, ref: str) -> Labelled:
 
     def plan(scene: Scene) -> Plan:
         scene.branch.refuse_behind()
+        if scene.staged:
+            raise UsageError("--delete takes the tag away with the record, in a commit", hint="leave out --no-commit")
         record = next((each for each in scene.catalog.label_records(model) if each.label == label), None)
         if record is None:
             raise NotFound(f"{model} has no label {label}", hint=f"modelver list {model}")

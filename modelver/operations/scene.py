@@ -11,7 +11,8 @@ from modelver.domain import lifecycle, names
 from modelver.domain.resolution import Resolved
 from modelver.domain.text import quoted
 from modelver.errors import Conflict, ModelverError
-from modelver.git.transaction import Change, Snapshot, Tag, Writer, Written
+from modelver.git.change import Change, Snapshot, Tag, Written
+from modelver.git.transaction import Writer
 from modelver.operations import hiding
 from modelver.operations.announce import Announcement, commit_message
 from modelver.operations.branch import RegistryBranch, stage_remark, yank_remark
@@ -20,7 +21,10 @@ from modelver.operations.workspace import Workspace, with_registry
 
 @dataclass
 class Scene:
-    """The records and the branch that one write stands on; `new` is the version that its commit brings."""
+    """The records and the branch that one write stands on; `new` is the version that its commit brings.
+
+    Where the records are `staged` for a commit of the user's, that commit is yet to come, and so are the tags.
+    """
 
     catalog: Catalog
     branch: RegistryBranch
@@ -28,6 +32,7 @@ class Scene:
     now: datetime
     remarks: list[str] = field(default_factory=list)
     new: str | None = None
+    staged: bool = False
 
     @classmethod
     def of(cls, workspace: Workspace, writer: Writer, snapshot: Snapshot, now: datetime | None = None) -> Scene:
@@ -36,7 +41,8 @@ class Scene:
         head = snapshot.head
         catalog = with_registry(known if known.commit == head.commit else Catalog(snapshot.repository, head.commit))
         branch = RegistryBranch(snapshot.repository, lambda: writer.configuration, head, catalog.config.branch)
-        return cls(catalog, branch, writer.identity.name, now or datetime.now(UTC))
+        moment = now or datetime.now(UTC)
+        return cls(catalog, branch, writer.identity.name, moment, staged=writer.staged)
 
     def find(self, ref: str) -> Resolved:
         """The version that a person's words mean; raises `Conflict` where no record of it is on this branch."""
@@ -69,7 +75,7 @@ class Scene:
 
     def tags(self, announcements: Sequence[Announcement]) -> list[Tag]:
         """The tags to make: none off the registry's branch, and none at a version whose own tag is not here."""
-        if not self.branch.on:
+        if not self.branch.on or self.staged:
             return []
         made = []
         for each in announcements:
@@ -81,11 +87,14 @@ class Scene:
                 made.append(each.tag(target))
                 continue
             fault = (
-                "is not here; `git fetch --tags` may bring it" if target is None else "is wrong; see modelver verify"
+                "is not here; `modelver sync` makes both" if target is None else "is wrong; see modelver verify"
             )
             self.remarks.append(f"{each.name} is not announced, because the tag of {each.version} {fault}")
         return made
 
+
+STAGED = "staged for a commit of yours; `modelver sync` makes the tags then"
+"""What is told where the records wait in the index."""
 
 _LINKS = {
     "tag": "as",
@@ -166,7 +175,7 @@ class Done:
 
     def pending(self) -> bool:
         """Whether the change, or the tag that tells of it, has yet to reach the registry's branch."""
-        waits = self.written is not None and not self.scene.branch.on
+        waits = self.written is not None and (self.scene.staged or not self.scene.branch.on)
         return waits or (bool(self.plan.part.wanted) and self.tag() is None)
 
 
@@ -193,6 +202,7 @@ def carry_out(workspace: Workspace, model: str, plan: Callable[[Scene], Plan], *
 
     written = writer.write(change, watched=watched)
     scene, planned = last[0]
+    scene.remarks += [STAGED] if written is not None and scene.staged else []
     if written is not None and hidden_known:
         scene.remarks += hiding.renew(workspace, added=True)  # the same artifacts as before
     if written is not None and written.ref == "HEAD" and scene.branch.on and scene.branch.name:

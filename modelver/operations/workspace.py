@@ -15,8 +15,9 @@ from modelver.domain import paths
 from modelver.domain.resolution import Resolved
 from modelver.domain.text import moment_of, quoted
 from modelver.errors import NotFound, UsageError
+from modelver.git.branches import chosen
 from modelver.git.configuration import Configuration
-from modelver.git.repository import Repository
+from modelver.git.repository import Head, Repository
 from modelver.operations.branch import RegistryBranch, stage_remark, yank_remark
 from modelver.records import layout
 from modelver.storage.hashing import StatCache
@@ -42,14 +43,17 @@ class Workspace:
     """One repository as seen from one directory; `settings` are the choices of this machine, by their key.
 
     Options rank before the environment, the environment before Git's configuration, and that before the
-    committed file. `at` is the revision or date whose records are read, None for `HEAD`. What is to be told
-    besides a result is added to `told`.
+    committed file. `at` is the revision or date whose records are read, None for `HEAD`. `to` is a branch that is
+    read and written instead of what is checked out; with `staged`, records wait in the index for a commit of the
+    user's (rule B5). What is to be told besides a result is added to `told`.
     """
 
     repository: Repository
     directory: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     at: str | None = None
+    to: str | None = None
+    staged: bool = False
     told: list[str] = field(default_factory=list)
 
     @classmethod
@@ -70,9 +74,14 @@ class Workspace:
         return self.repository.configuration()
 
     @cached_property
+    def head(self) -> Head:
+        """What is checked out, or the branch that was chosen instead."""
+        return self.repository.head() if self.to is None else chosen(self.repository, self.to)
+
+    @cached_property
     def at_head(self) -> Catalog:
-        """The records at `HEAD`, none where no registry was started; what tags know is there all the same."""
-        return Catalog(self.repository, self.repository.head().commit)
+        """The records at `head`, none where no registry was started; what tags know is there all the same."""
+        return Catalog(self.repository, self.head.commit)
 
     @cached_property
     def chosen(self) -> Catalog:
@@ -86,9 +95,9 @@ class Workspace:
 
     @cached_property
     def branch(self) -> RegistryBranch:
-        """The registry's branch as seen from `HEAD`."""
+        """The registry's branch as seen from `head`."""
         name = self.at_head.config.branch
-        return RegistryBranch(self.repository, lambda: self.configuration, self.repository.head(), name)
+        return RegistryBranch(self.repository, lambda: self.configuration, self.head, name)
 
     def find(self, ref: str) -> Resolved:
         """The version that a person's words mean; an id also at a commit from before `init`, by its tag (rule L1)."""
@@ -167,10 +176,13 @@ class Workspace:
 
         if self.at is not None:
             raise UsageError("the registry at another moment can only be read", hint="leave out --at")
+        if self.to is not None and self.staged:
+            raise UsageError("--branch makes a commit, and --no-commit makes none", hint="give one of them")
         identity = self.repository.identity(self.configuration)
         self.repository.refuse_under_way()
         self.repository.make_home()
-        return Writer(self.repository, self.configuration, identity, self.timeout)
+        branch = self.head.ref if self.to is not None else None
+        return Writer(self.repository, self.configuration, identity, self.timeout, branch, self.staged)
 
     def unread_configuration(self, catalog: Catalog, model: str | None = None) -> list[str]:
         """What to say where `config.yaml` or a model's card has edits that no commit has, since those do not count."""

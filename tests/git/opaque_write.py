@@ -11,9 +11,10 @@ import sys
 from pathlib import Path
 
 from modelver.errors import ModelverError
+from modelver.git.change import Change, Snapshot, Tag
 from modelver.git.configuration import Identity
 from modelver.git.repository import Repository
-from modelver.git.transaction import Change, Snapshot, Tag, Writer
+from modelver.git.transaction import Writer
 
 FOLDER = ".modelver/models/fraud"
 ATTRIBUTES = (".modelver/.gitattributes", b"** -text -filter -ident -working-tree-encoding\n")

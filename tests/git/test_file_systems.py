@@ -16,7 +16,7 @@ import pytest
 from writelib import assert_whole, everything, git, make, write, writer
 
 from modelver.errors import Conflict, ProgramFailed
-from modelver.git.transaction import Change, Snapshot
+from modelver.git.change import Change, Snapshot
 
 
 @pytest.fixture

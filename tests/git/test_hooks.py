@@ -14,7 +14,7 @@ import pytest
 from writelib import assert_whole, everything, git, writer
 
 from modelver.errors import ProgramFailed
-from modelver.git.transaction import Change
+from modelver.git.change import Change
 
 HOOKS = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 

@@ -17,7 +17,7 @@ import pytest
 from writelib import assert_whole, everything, git, make, write, writer
 
 from modelver.errors import Conflict, Damaged, ModelverError, ProgramFailed, UsageError
-from modelver.git.transaction import Change, Snapshot, Tag
+from modelver.git.change import Change, Snapshot, Tag
 
 # --- W3: the index --------------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import faultlib
 import opaque_write
 
+from modelver.git.change import Written
 from modelver.git.repository import Repository
-from modelver.git.transaction import Writer, Written
+from modelver.git.transaction import Writer
 
 
 def git(repo: Path, *words: str, code: int = 0) -> str:

@@ -1,0 +1,29 @@
+"""Branches by their short names: one to write to that is not checked out, and which commits are on one."""
+
+from __future__ import annotations
+
+import os
+
+from modelver.errors import Conflict, UsageError
+from modelver.git.repository import Head, Repository
+
+
+def chosen(repository: Repository, name: str) -> Head:
+    """The branch that a person names: as it is, or yet to be made from `HEAD` (rule B5); two processes.
+
+    Raises `UsageError` for what is no name of a branch, `Conflict` for one that another work tree has checked out.
+    """
+    ref = f"refs/heads/{name}"
+    plain = name.isprintable() and not name.startswith("-") and name != "HEAD"
+    if not plain or repository.git.run("check-ref-format", ref, accept=(0, 1)).code:
+        raise UsageError(f"{name!r} is no name of a branch", hint="git check-ref-format --help    has the rules")
+    head = repository.head()
+    if head.ref == ref:
+        return head
+    answer = repository.git.run("for-each-ref", "--format=%(refname)%00%(worktreepath)", ref, end=b"\n")
+    for line in os.fsdecode(answer.out).splitlines():
+        found, _, place = line.partition("\0")
+        if found == ref and place:
+            raise Conflict(f"{name} is checked out in {place}", hint=f"modelver -C {place} …    writes there")
+    commit = repository.commit(ref)
+    return Head(ref, commit or head.commit, new=commit is None)
