@@ -47,7 +47,7 @@ def _refusal(ran: HookRan) -> Iterator[str]:
     from modelver.domain.text import counted, printable, shell_word, size
 
     standing = os.environ.get("GIT_PREFIX", "")
-    unfit = ran.checked.unfit
+    unfit = ran.refused
     yield "error: these files must not go into the commit, since Git would keep them in every clone for good"
     names = {each.path: os.path.relpath(each.path, standing) if standing else each.path for each in unfit}
     for each in unfit[:_FEW]:

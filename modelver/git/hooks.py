@@ -70,9 +70,10 @@ if [ -f "$former" ] && [ -x "$former" ]; then
     run_former "$@" || code=$?
 fi
 [ "$code" -eq 0 ] || [ "$hook" != pre-commit ] || exit "$code"
+[ "$hook ${3-}" != 'post-checkout 0' ] || exit "$code" # of files alone, which is often and nothing to us
 
 if [ -x "$python" ]; then
-    "$python" -P -m modelver.cli.hook "$hook" "$@" </dev/null
+    "$python" -P -c 'from modelver.cli.hook import main; main()' "$hook" "$@" </dev/null
 elif command -v modelver >/dev/null 2>&1; then
     modelver hooks run "$hook" -- "$@" </dev/null
 else

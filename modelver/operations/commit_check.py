@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from modelver.errors import ModelverError
 from modelver.git.block import pattern, split
@@ -39,33 +39,24 @@ class Unfit:
     registered: bool
 
 
-@dataclass(frozen=True)
-class Checked:
-    """What was found in the files of a commit."""
-
-    unfit: tuple[Unfit, ...] = ()
-    remarks: tuple[str, ...] = ()
-
-
-@dataclass
 class _Blob:
     """A file of the commit as its bytes go by: both ends, size and SHA-256."""
 
-    file: StagedFile
-    size: int
-    digest: str = ""
-    head: bytes = b""
-    tail: bytes = b""
+    def __init__(self, file: StagedFile, size: int) -> None:
+        self.file = file
+        self.size = size
+        self.digest = ""
+        self.head = self.tail = b""
 
 
-@dataclass
 class _Check:
-    """One look at a commit, with the conversation in which it is held."""
+    """One look at a commit, with the conversation in which it is held; no dataclass, since that takes a millisecond."""
 
-    git: Git
-    place: Place
-    batch: Batch
-    remarks: list[str] = field(default_factory=list)
+    def __init__(self, git: Git, place: Place, batch: Batch) -> None:
+        self.git = git
+        self.place = place
+        self.batch = batch
+        self.remarks: list[str] = []
 
     def run(self, files: Sequence[StagedFile]) -> Iterator[Unfit]:
         sizes = self.batch.headers([file.oid for file in files])
@@ -165,10 +156,10 @@ class _Check:
             return MAX_SIZE
 
 
-def check(directory: str, names: Sequence[str] = ()) -> Checked:
+def check(directory: str, names: Sequence[str] = ()) -> tuple[list[Unfit], list[str]]:
     """Look at what the next commit takes in, or at the files of these names as they are in the index.
 
-    Where modelver was never used, the next commit is no business of ours.
+    What must not go in, and remarks. Where modelver was never used, the next commit is no business of ours.
     """
     git = Git(directory)
     here = place(git)
@@ -177,14 +168,14 @@ def check(directory: str, names: Sequence[str] = ()) -> Checked:
     elif here.has_registry:
         files = staged(git, merging=here.merging)
     else:
-        return Checked()
+        return [], []
     files = [file for file in files if not file.path.startswith(".modelver/")]
     if not files:
-        return Checked()
+        return [], []
     conversation = batch(git, here.algorithm)
     try:
         look = _Check(git, here, conversation)
-        return Checked(tuple(look.run(files)), tuple(look.remarks))
+        return list(look.run(files)), look.remarks
     finally:
         conversation.close_quietly()
 

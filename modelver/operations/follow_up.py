@@ -19,14 +19,13 @@ if TYPE_CHECKING:
     from modelver.operations.workspace import Workspace
 
 
-def after_commit(directory: str, settings: Mapping[str, str]) -> list[str]:
-    """The hook `post-commit`."""
-    return _new_records(directory, settings, "HEAD^1")
-
-
-def after_merge(directory: str, settings: Mapping[str, str], words: Sequence[str]) -> list[str]:
-    """The hook `post-merge`; a squash has no commit yet."""
-    return [] if words[:1] == ["1"] else _new_records(directory, settings, "ORIG_HEAD")
+def follow_up(directory: str, hook: str, words: Sequence[str], settings: Mapping[str, str]) -> list[str]:
+    """Do what a hook does after Git's own work; what there is to tell."""
+    if hook == "post-checkout":
+        return _after_checkout(directory, settings, words)
+    if hook == "post-merge" and words[:1] == ["1"]:
+        return []  # a squash, which has no commit yet
+    return _new_records(directory, settings, "ORIG_HEAD" if hook == "post-merge" else "HEAD^1")
 
 
 def _new_records(directory: str, settings: Mapping[str, str], before: str) -> list[str]:
@@ -80,7 +79,7 @@ def _stale(workspace: Workspace, before: str | None) -> Iterator[str]:
             yield f"{path} is {held.model} {held.version}; newer is: modelver checkout {newest.version}"
 
 
-def after_checkout(directory: str, settings: Mapping[str, str], words: Sequence[str]) -> list[str]:
+def _after_checkout(directory: str, settings: Mapping[str, str], words: Sequence[str]) -> list[str]:
     """The hook `post-checkout`: of files alone there is nothing to do."""
     before, after, of_branch = [*words, "", "", ""][:3]
     if of_branch != "1" or before == after or same_records(Git(directory), before, after):

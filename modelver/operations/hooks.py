@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modelver.errors import ModelverError, UsageError
-from modelver.operations.commit_check import Checked, check
-from modelver.operations.follow_up import after_checkout, after_commit, after_merge
 
 TYPE_CHECKING = False  # see modelver/git/process.py
 
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from modelver.operations.commit_check import Unfit
     from modelver.operations.results import HooksPlaced, HooksRemoved
     from modelver.operations.workspace import Workspace
 
@@ -30,18 +29,10 @@ _TIMEOUT = "5"
 class HookRan:
     """What a hook found in a commit, and what it has to tell."""
 
+    op: str = "run"
     hook: str
-    checked: Checked
-    told: tuple[str, ...]
-
-    @property
-    def refused(self) -> bool:
-        """Whether Git must not go on."""
-        return bool(self.checked.unfit)
-
-    def document(self) -> dict[str, object]:
-        """The files that must not go into a commit, and what there is to tell."""
-        return {"op": "run", "hook": self.hook, "refused": self.checked.unfit, "told": self.told}
+    refused: tuple[Unfit, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 def run(directory: str, hook: str, words: Sequence[str], settings: Mapping[str, str]) -> HookRan:
@@ -52,19 +43,19 @@ def run(directory: str, hook: str, words: Sequence[str], settings: Mapping[str, 
     if hook not in NAMES:
         raise UsageError(f"there is no hook {hook}", hint=f"one of {', '.join(NAMES)}")
     patient = {"lock-timeout": _TIMEOUT, **settings}
-    checked, told = Checked(), []
+    refused: list[Unfit] = []
     try:
         if hook == "pre-commit":
-            checked = check(directory, words)
-        elif hook == "post-commit":
-            told = after_commit(directory, patient)
-        elif hook == "post-merge":
-            told = after_merge(directory, patient, words)
+            from modelver.operations.commit_check import check
+
+            refused, told = check(directory, words)
         else:
-            told = after_checkout(directory, patient, words)
+            from modelver.operations.follow_up import follow_up
+
+            told = follow_up(directory, hook, words, patient)
     except (ModelverError, OSError) as error:
         told = [f"{hook} was passed over: {error}"]
-    return HookRan(hook=hook, checked=checked, told=(*checked.remarks, *told))
+    return HookRan(hook=hook, refused=tuple(refused), told=tuple(told))
 
 
 def install(workspace: Workspace, python: str) -> HooksPlaced:
