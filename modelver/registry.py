@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         Shown,
         Staged,
         Status,
+        Synced,
         Trained,
         Verified,
         VersionList,
@@ -83,8 +84,8 @@ class Registry:
     another call. Paths are relative to `directory`. `settings` are choices of this machine, by the key that
     the configuration has for them, such as `lock-timeout`. With `at`, a revision or a date, the records of that
     moment are read, and nothing can be written. With `branch`, what is written goes on that branch, and nothing that
-    is checked out changes; with `commit=False` it waits in the index for a commit of yours. Every method raises `ModelverError`, whose class
-    says what kind of error it is. What a method needs is imported when it is called.
+    is checked out changes; with `commit=False` it waits in the index for a commit of yours. Every method raises
+    `ModelverError`, whose class says what kind of error it is. What a method needs is imported when it is called.
     """
 
     def __init__(
@@ -521,6 +522,13 @@ class Registry:
         from modelver.operations import retrieve
 
         return retrieve.path(self._workspace(), str(ref))
+
+    @_our_errors
+    def sync(self, *, push: bool = False) -> Synced:
+        """Make the tags that the records call for; with `push`, on the remote too, together with the branch."""
+        from modelver.operations.sync import sync
+
+        return sync(self._workspace(), push=push)
 
     @_our_errors
     def verify(self, refs: Iterable[object] = (), *, objects: bool = False, repair: bool = False) -> Verified:

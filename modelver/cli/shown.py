@@ -239,11 +239,25 @@ def _verified(result: results.Verified, chosen: Choices) -> None:
         print(f"the bytes of {_counted(result.absent, 'version')} are not on this machine")
     if result.missing_tags:
         missing = _counted(len(result.missing_tags), "tag")
-        print(f"{missing} not here; a fetch may bring them, unless nobody has made them yet")
+        print(f"{missing} not here; git fetch --tags may bring them, or modelver sync makes them")
         for name in result.missing_tags if chosen.verbose else result.missing_tags[:_FEW]:
             print(f"  {name}")
         if len(result.missing_tags) > _FEW and not chosen.verbose:
             print(f"  and {len(result.missing_tags) - _FEW} more, which -v names")
+
+
+def _synced(result: results.Synced, chosen: Choices) -> None:
+    for each in result.wrong:
+        print(printable(f"wrong: {each.tag}: {each.detail}"))
+    for new in result.new:
+        what = f" got {new.stage}" if new.stage else f" is {new.label}" if new.label else ""
+        print(printable(f"{new.tag}  {new.model} {new.version}{what}" if what else f"{new.tag}  {new.model}"))
+    if result.replayed and not chosen.quiet:
+        print(f"{_counted(result.replayed, 'commit')} put on those of others")
+    if result.pushed and not chosen.quiet:
+        print(printable(f"pushed {', '.join(result.pushed)}"))
+    if not (result.new or result.wrong or result.pushed or chosen.quiet):
+        print("all tags that the records call for are there")
 
 
 def _counted(number: int, noun: str) -> str:
@@ -332,6 +346,7 @@ SHOWN: dict[type, Callable[[Any, Choices], None]] = {
     results.Labelled: _labelled,
     results.Staged: _staged,
     results.Archived: _archived,
+    results.Synced: _synced,
     results.Log: _log,
     results.Noted: _noted,
 }

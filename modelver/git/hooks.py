@@ -100,7 +100,7 @@ class Hook:
 
 def directory(repository: Repository) -> Path:
     """Where Git looks for hooks, by `core.hooksPath` if that is set; it need not be there."""
-    git = dataclasses.replace(repository.git, sees_hooks=True)
+    git = dataclasses.replace(repository.git, as_user=True)
     answer = git.run("rev-parse", "--path-format=absolute", "--git-path", "hooks", end=b"\n")
     return Path(os.fsdecode(answer.out.removesuffix(b"\n")))
 

@@ -6,6 +6,7 @@ Formats: gitformat-pack(5), and the tree, commit and tag bodies as `git cat-file
 from __future__ import annotations
 
 import hashlib
+import re
 import struct
 import zlib
 from collections.abc import Mapping
@@ -67,7 +68,7 @@ def graft(repository: Repository, draft: Draft, root: str | None, files: Mapping
 def _graft(
     repository: Repository, draft: Draft, oid: str | None, where: str, files: Mapping[str, bytes | None]
 ) -> str | None:
-    entries = {entry.name: entry for entry in repository.trees([oid])[0]} if oid else {}
+    entries = {entry.name: entry for entry in _entries(repository, draft, oid)} if oid else {}
     below: dict[str, dict[str, bytes | None]] = {}
     for path, data in files.items():
         name, _, rest = path.partition("/")
@@ -87,6 +88,12 @@ def _graft(
     return draft.add("tree", _tree_bytes(entries)) if entries else None
 
 
+def _entries(repository: Repository, draft: Draft, oid: str) -> list[Entry]:
+    """What a tree has that Git may not have yet."""
+    new = draft.objects.get(oid)
+    return repository.parse_tree(oid, *new) if new else repository.trees([oid])[0]
+
+
 def _tree_bytes(entries: Mapping[str, Entry]) -> bytes:
     # Git sorts a directory as if its name ended in a slash.
     lines = sorted(
@@ -103,6 +110,31 @@ def commit_body(tree: str, parent: str | None, author: str, committer: str, mess
     parents = f"parent {parent}\n" if parent else ""
     head = f"tree {tree}\n{parents}author {author}\ncommitter {committer}\n"
     return f"{head}\n{message.rstrip()}\n".encode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True)
+class TagText:
+    """What an annotated tag says besides what it names."""
+
+    tagger: str
+    message: str
+
+
+_TAG = re.compile(
+    rb"object [0-9a-f]+\ntype commit\ntag [^\n]*\ntagger (?P<tagger>[^\n]*)\n\n(?P<message>.*)", re.DOTALL
+)
+_SIGNATURE = re.compile(r"^-----BEGIN (PGP|SSH) ", re.MULTILINE)
+
+
+def tag_of(repository: Repository, oid: str) -> TagText | None:
+    """What an annotated tag of a commit says, without its signature; None for anything else."""
+    type, data = repository.batch.contents([oid])[0]
+    match = _TAG.fullmatch(data) if type == "tag" else None
+    if match is None:
+        return None
+    tagger, message = (match[part].decode("utf-8", "surrogateescape") for part in ("tagger", "message"))
+    signature = _SIGNATURE.search(message)
+    return TagText(tagger, message[: signature.start()] if signature else message)
 
 
 def tag_body(target: str, name: str, tagger: str, message: str) -> bytes:

@@ -74,14 +74,15 @@ class Git:
     """Starts Git processes in one directory with one environment.
 
     `variables` are added to the chosen environment, `descriptors` are inherited by every process,
-    `settings` are configuration that holds for these processes only. `sees_hooks` is for who asks where hooks lie.
+    `settings` are configuration that holds for these processes only. One that runs `as_user` starts the user's
+    hooks, which get his own environment.
     """
 
     directory: str | os.PathLike[str]
     variables: Mapping[str, str] = field(default_factory=dict)
     descriptors: tuple[int, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
-    sees_hooks: bool = False
+    as_user: bool = False
 
     def run(
         self,
@@ -123,7 +124,7 @@ class Git:
         One that is `apart` gets no signal of the terminal's, so that it still answers while an interrupted write
         is undone; it ends when its input does.
         """
-        settings = {**({} if self.sees_hooks else _NO_HOOKS), **self.settings, **_SETTINGS}
+        settings = {} if self.as_user else {**_NO_HOOKS, **self.settings, **_SETTINGS}
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         try:
             return subprocess.Popen(
@@ -143,6 +144,8 @@ class Git:
 
     def environment(self) -> dict[str, str]:
         """The environment of every Git process."""
+        if self.as_user:  # Git's words in English, and nothing that would change what a hook does
+            return {**os.environ, "LANGUAGE": "en", **self.variables}
         return _environment() | dict(self.variables)
 
     def run_hook(self, name: str, *words: str, variables: Mapping[str, str], errors: Path) -> Answer:

@@ -179,14 +179,15 @@ class Repository:
         """The entries of several trees, in Git's order."""
         new = [oid for oid in dict.fromkeys(oids) if oid not in self._trees]
         for oid, (type, data) in zip(new, self.batch.contents(new), strict=True):
-            self._trees[oid] = self._tree(oid, type, data)
+            self._trees[oid] = self.parse_tree(oid, type, data)
         return [self._trees[oid] for oid in oids]
 
     @cached_property
     def _trees(self) -> dict[str, list[Entry]]:
         return {}
 
-    def _tree(self, oid: str, type: str, data: bytes) -> list[Entry]:
+    def parse_tree(self, oid: str, type: str, data: bytes) -> list[Entry]:
+        """The entries of a tree whose bytes are given."""
         if type != "tree":
             raise Damaged(f"{oid} is a {type}, not a tree", hint="git fsck")
         width = len(self.null) // 2
@@ -389,6 +390,11 @@ class Repository:
     def first_parents(self, tip: str, *, without: Sequence[str]) -> list[str]:
         """The first-parent commits of `tip`, newest first, that none of the others contains."""
         answer = self.git.run("rev-list", "--first-parent", tip, "--not", *without, end=b"\n")
+        return answer.out.decode("ascii").split()
+
+    def commits_between(self, older: str, newer: str) -> list[str]:
+        """The commits of `newer` that `older` does not contain, parents before their children."""
+        answer = self.git.run("rev-list", "--topo-order", "--reverse", newer, f"^{older}", "--", end=b"\n")
         return answer.out.decode("ascii").split()
 
     def newest_before(self, tip: str, moment: datetime) -> str | None:

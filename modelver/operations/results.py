@@ -248,6 +248,46 @@ class Verified:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NewTag:
+    """A tag that tells of something new: of a version, of its label, or of a stage that it got."""
+
+    tag: str
+    model: str
+    version: str
+    kind: str
+    stage: str | None
+    label: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongTag:
+    """A tag that is not what the records call for, and why."""
+
+    tag: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synced:
+    """What `sync` made and pushed; what a version got that is not new to the remote is not `new`.
+
+    `pushed` are the branch and the tags, by their short names; `replayed` counts the commits that were put on those
+    of others.
+    """
+
+    new: tuple[NewTag, ...]
+    wrong: tuple[WrongTag, ...]
+    pushed: tuple[str, ...] = ()
+    replayed: int = 0
+    remarks: tuple[str, ...] = told()
+
+    @property
+    def code(self) -> int:
+        """The exit code that it calls for: 1 where a tag is wrong."""
+        return 1 if self.wrong else 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Labelled:
     """A label that a version has, or that was taken back (`deleted`); `tag` is the Git tag that tells of it, if made.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from modelver.catalog import RECORD_LIMIT, Catalog
@@ -24,43 +24,47 @@ _LABEL = re.compile(r"(?P<model>[^#@]+)@(?P<label>[^#@]+)")
 
 @dataclass
 class AnnouncementCheck:
-    """How many tags of labels and stages there are, which are missing, and which are wrong."""
+    """How many tags of labels and stages there are, which are missing, and which, by their names, are wrong."""
 
     tags: int = 0
-    missing: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    missing: list[Announcement] = field(default_factory=list)
+    wrong: dict[str, Problem] = field(default_factory=dict)
 
 
-def check_announcements(catalog: Catalog, branch: RegistryBranch) -> AnnouncementCheck:
-    """Compare the tags that are here with those that the records on the registry's branch call for.
+def check_announcements(catalog: Catalog, branch: RegistryBranch, here: Mapping[str, str]) -> AnnouncementCheck:
+    """Compare the tags that there are, each with its commit, with those that the registry's branch calls for.
 
     A branch that is not the registry's calls for none, and a detached head behind its tip has yet to see some.
     """
     found = AnnouncementCheck()
     at_tip = branch.announced
     base = catalog if branch.on and not branch.behind else at_tip
-    here = catalog.repository.tag_targets("refs/tags", "refs/modelver")
-    wanted = {each.ref: each for each in (_wanted(base) if base else ())}
+    wanted = {each.ref: each for each in (wanted_by(base) if base else ())}
     for ref, each in wanted.items():
         if ref not in here:
-            found.missing.append(each.name)
+            found.missing.append(each)
             continue
         found.tags += 1
-        right = catalog.version_tags.get(each.version)
+        right = tag_of_version(here, each.version)
         if right is not None and here[ref] != right:
             detail = f"{each.name} names {here[ref][:12]}, and the tag of its version {right[:12]}"
-            found.problems.append(Problem(kind="tag", version=each.version, path=None, detail=detail))
+            found.wrong[each.name] = Problem(kind="tag", version=each.version, path=None, detail=detail)
     known = [each for each in (base, catalog, at_tip) if each is not None]
-    called_for = {ref for each in known for ref in (a.ref for a in _wanted(each))}
+    called_for = {ref for each in known for ref in (a.ref for a in wanted_by(each))}
     for ref in sorted(here.keys() - called_for):
-        _, kind, name = ref.split("/", 2)
+        kind, _, name = ref.removeprefix("refs/").partition("/")
         if any(_is_ours(each, kind, name) for each in known):
             detail = f"no record calls for the tag {name}"
-            found.problems.append(Problem(kind="tag", version=None, path=None, detail=detail))
+            found.wrong[name] = Problem(kind="tag", version=None, path=None, detail=detail)
     return found
 
 
-def _wanted(catalog: Catalog) -> Iterator[Announcement]:
+def tag_of_version(here: Mapping[str, str], version: str) -> str | None:
+    """The commit of a version's tag, None where there is none."""
+    return here.get(f"refs/tags/{version}") or here.get(f"refs/modelver/{version}")
+
+
+def wanted_by(catalog: Catalog) -> Iterator[Announcement]:
     """The tags that the records call for; models whose records are malformed, which is told elsewhere, left out."""
     for model in catalog.models():
         try:
@@ -92,12 +96,12 @@ def _is_ours(catalog: Catalog, kind: str, name: str) -> bool:
     return False
 
 
-def check_histories(catalog: Catalog, branch: RegistryBranch) -> Iterator[Problem]:
+def check_histories(catalog: Catalog, start: str | None) -> Iterator[Problem]:
     """Every state that a stage's record had on the registry's branch has to be continued by the one that it has now.
 
-    What another branch had and gave up when it was merged was never announced, and counts for nothing.
+    `start` is the newest commit of that branch's own line that counts. What another branch had and gave up when it
+    was merged was never announced, and counts for nothing.
     """
-    start = branch.met if catalog.commit else None
     if start is None:
         return
     repository = catalog.repository

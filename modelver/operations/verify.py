@@ -200,12 +200,14 @@ def _warnings(catalog: Catalog) -> tuple[str, ...]:
 def _check_announcements(workspace: Workspace, catalog: Catalog, findings: _Findings) -> None:
     """The tags of labels and stages; at another moment than now they are those of now, and say nothing."""
     try:
-        checked = check_announcements(catalog, workspace.branch)
+        here = workspace.repository.tag_targets("refs/tags", "refs/modelver")
+        checked = check_announcements(catalog, workspace.branch, here)
     except Damaged:
         return  # the configuration says which tags there are to be; that it is malformed is told above
     findings.tags += checked.tags
-    findings.missing_tags += checked.missing
-    findings.problems += [*checked.problems, *check_histories(catalog, workspace.branch)]
+    findings.missing_tags += [each.name for each in checked.missing]
+    met = workspace.branch.met if catalog.commit else None
+    findings.problems += [*checked.wrong.values(), *check_histories(catalog, met)]
 
 
 def _check_facts(catalog: Catalog, findings: _Findings) -> None:

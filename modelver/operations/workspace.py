@@ -16,7 +16,7 @@ from modelver.domain.resolution import Resolved
 from modelver.domain.text import moment_of, quoted
 from modelver.errors import NotFound, UsageError
 from modelver.git.branches import chosen
-from modelver.git.configuration import Configuration
+from modelver.git.configuration import Configuration, Identity
 from modelver.git.repository import Head, Repository
 from modelver.operations.branch import RegistryBranch, stage_remark, yank_remark
 from modelver.records import layout
@@ -170,15 +170,18 @@ class Workspace:
             raise UsageError(f"ignore: expected exclude or gitignore, found {quoted(chosen or '')}")
         return chosen or self.at_head.config.ignore
 
-    def writer(self) -> Writer:
-        """Whoever writes; raises `UsageError` where Git knows no identity, before anything is written (W9)."""
+    def writer(self, *, anonymous: bool = False) -> Writer:
+        """Whoever writes; raises `UsageError` where Git knows no identity, before anything is written (W9).
+
+        An `anonymous` one makes no commits: tags are made in the name of who made the records.
+        """
         from modelver.git.transaction import Writer
 
         if self.at is not None:
             raise UsageError("the registry at another moment can only be read", hint="leave out --at")
         if self.to is not None and self.staged:
             raise UsageError("--branch makes a commit, and --no-commit makes none", hint="give one of them")
-        identity = self.repository.identity(self.configuration)
+        identity = Identity("", "") if anonymous else self.repository.identity(self.configuration)
         self.repository.refuse_under_way()
         self.repository.make_home()
         branch = self.head.ref if self.to is not None else None

@@ -1,0 +1,37 @@
+"""Commands for working with others: sync, undo."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from modelver.cli.render import present
+from modelver.cli.shared import registry
+
+
+def sync(
+    context: typer.Context,
+    push: Annotated[
+        bool, typer.Option("--push", help="Also bring branch and tags to the remote, on top of what others pushed.")
+    ] = False,
+) -> None:
+    """Make the tags that the records call for.
+
+    After a merge, or a commit of records by hand, those of versions, labels and stages that are not there yet are
+    made where they belong, and tags that are wrong are named; then the exit code is 1. Without --push no network is
+    asked.
+
+    With --push the branch that is checked out goes to the remote together with the tags that the remote lacks. Where
+    others have pushed meanwhile, your own commits of records are put on top of theirs; lost races are run again. With
+    --json the new labels and stages are named, so that a CI job can go on with them.
+
+    \b
+    Examples:
+      modelver sync
+      modelver sync --push
+      modelver --json sync --push
+    """
+    synced = registry(context).sync(push=push)
+    present(context, synced)
+    raise typer.Exit(synced.code)

@@ -1,0 +1,121 @@
+"""A Git remote: what it has, and bringing commits and tags from it and to it through Git's own transport."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from modelver.errors import Denied, ModelverError, NotFound, ProgramFailed
+from modelver.git.configuration import Configuration
+from modelver.git.process import Answer
+from modelver.git.repository import Repository
+
+_CREDENTIALS = re.compile(
+    r"Authentication failed|could not read (Username|Password)|terminal prompts disabled|Permission denied \(|"
+    r"requested URL returned error: 40[13]|Invalid username or|HTTP Basic: Access denied|invalid credentials",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class State:
+    """What a remote has: object ids by full ref name, and the commits of annotated tags."""
+
+    refs: Mapping[str, str]
+    commits: Mapping[str, str]
+
+    def differs(self, other: State, *refs: str) -> bool:
+        """Whether some refs are not the same in another state."""
+        return any(self.refs.get(ref) != other.refs.get(ref) for ref in refs)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A remote by its name, or by its address where a branch is configured so."""
+
+    repository: Repository
+    name: str
+    tracked: bool
+    """Whether it is configured, so that this clone has remote-tracking branches of it."""
+
+    @classmethod
+    def of(cls, repository: Repository, configuration: Configuration, branch: str) -> Remote:
+        """The remote of a branch: its upstream's, else `origin`, else the only one; `NotFound` where there is none."""
+        known = {key.split(".", 1)[1].rpartition(".")[0] for key in configuration.values if key.startswith("remote.")}
+        upstream = configuration.last(f"branch.{branch}.remote")
+        name = upstream if upstream not in (None, ".") else "origin" if "origin" in known else None
+        if name is None and len(known) == 1:
+            name = known.copy().pop()
+        if name is None or name.startswith("-"):
+            several = f"which of {', '.join(sorted(known))} is meant is not said" if known else "there is no Git remote"
+            raise NotFound(several, hint=["git remote add origin URL", f"git branch --set-upstream-to=… {branch}"])
+        return cls(repository, name, name in known)
+
+    def tracking(self, branch: str) -> str:
+        """The remote-tracking ref of a branch."""
+        return f"refs/remotes/{self.name}/{branch}"
+
+    def url(self) -> str:
+        """The address, as Git would ask it."""
+        answer = self.repository.git.run("ls-remote", "--get-url", "--", self.name)
+        return os.fsdecode(answer.out).strip()
+
+    def state(self, *branches: str) -> State:
+        """What the remote has of some branches and of all tags; one connection."""
+        heads = [f"refs/heads/{branch}" for branch in branches]
+        answer = self._ask("ls-remote", "--", self.name, *heads, "refs/tags/*", "refs/modelver/*")
+        refs: dict[str, str] = {}
+        commits: dict[str, str] = {}
+        for line in os.fsdecode(answer.out).splitlines():
+            oid, _, ref = line.partition("\t")
+            if ref.endswith("^{}"):
+                commits[ref.removesuffix("^{}")] = oid
+            elif not ref.startswith("refs/heads/") or ref in heads:  # a pattern also finds names that end like it
+                refs[ref] = oid
+        return State(refs, {ref: commits.get(ref, oid) for ref, oid in refs.items()})
+
+    def fetch(self, branches: Sequence[str], tags: Sequence[str]) -> None:
+        """Bring branches, and tags over whatever has their names here; one connection."""
+        specs = [
+            f"+refs/heads/{branch}:{self.tracking(branch)}" if self.tracked else f"refs/heads/{branch}"
+            for branch in branches
+        ]
+        specs += [f"+{ref}:{ref}" for ref in tags]
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules")
+        text = "\n".join([*specs, ""]).encode("utf-8", "surrogateescape")
+        if specs:
+            self._ask("fetch", *options, "--stdin", "--", self.name, input=text)
+
+    def push(self, specs: Sequence[str]) -> ModelverError | None:
+        """Push all of it or nothing; the error where the remote, a hook or the network refuses.
+
+        The user's `pre-push` runs as in a push of his own.
+        """
+        options = ("--quiet", "--atomic", "--no-follow-tags", "--recurse-submodules=no")
+        git = dataclasses.replace(self.repository.git, as_user=True, variables={})
+        answer = git.run("push", *options, "--", self.name, *specs, accept=range(-64, 256), variables=_quiet())
+        return None if answer.code == 0 else self._failure("push", answer)
+
+    def _ask(self, *words: str, input: bytes = b"") -> Answer:
+        answer = self.repository.git.run(*words, input=input, accept=range(-64, 256), variables=_quiet())
+        if answer.code:
+            raise self._failure(words[0], answer)
+        return answer
+
+    def _failure(self, verb: str, answer: Answer) -> ModelverError:
+        if answer.code < 0:
+            return ProgramFailed(f"git {verb} was killed by signal {-answer.code}", hint="run the same command again")
+        message = f"git {verb} failed with the remote {self.name}: {answer.words}"
+        if _CREDENTIALS.search(answer.words):
+            return Denied(message, hint=f"git ls-remote {self.name}    has to work first")
+        return ProgramFailed(message)
+
+
+def _quiet() -> dict[str, str]:
+    """Without a terminal nobody can answer a question."""
+    asks = "GIT_TERMINAL_PROMPT" in os.environ or sys.stdin is None or sys.stdin.isatty()
+    return {} if asks else {"GIT_TERMINAL_PROMPT": "0"}

@@ -1,0 +1,127 @@
+"""Put commits of records on top of another commit, as a rebase does, without touching index or work tree (rule B7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from modelver.errors import Conflict
+from modelver.git.configuration import Configuration, Identity
+from modelver.git.moving import Difference, differences
+from modelver.git.objects import Draft, commit_body, graft, send
+from modelver.git.repository import FILE, Repository
+from modelver.git.signatures import sign_commit
+
+OURS = b"\nModelver-Op: "
+_BODY = re.compile(
+    rb"tree [0-9a-f]+\nparent (?P<parent>[0-9a-f]+)\n(?P<more>parent )?.*?author (?P<author>[^\n]*)\n"
+    rb"committer [^\n]*\n(?:[^\n]+\n)*\n(?P<message>.*)",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class RecordCommit:
+    """A commit that changes records alone: its author as Git writes it, its message, and what it changes."""
+
+    id: str
+    parent: str
+    author: str
+    message: str
+    changes: tuple[Difference, ...]
+
+
+def read(repository: Repository, commit: str) -> RecordCommit | None:
+    """A commit of modelver's own; None for one that is more, or less: a merge, or one that changes other files."""
+    body = repository.batch.contents([commit])[0][1]
+    match = _BODY.fullmatch(body)
+    if match is None or match["more"] or OURS not in body or commit in repository.boundary:
+        return None
+    parent = match["parent"].decode("ascii")
+    changes = differences(repository, parent, commit)
+    if not all(_is_ours(change) for change in changes):
+        return None
+    author, message = (match[part].decode("utf-8", "surrogateescape") for part in ("author", "message"))
+    return RecordCommit(commit, parent, author, message, tuple(changes))
+
+
+def _is_ours(change: Difference) -> bool:
+    sides = [side for side in (change.old, change.new) if side]
+    return all(mode == FILE for mode, _ in sides) and (
+        change.path.startswith(".modelver/") or PurePosixPath(change.path).name == ".gitignore"
+    )
+
+
+def replay(
+    repository: Repository,
+    commits: Sequence[RecordCommit],
+    onto: str,
+    identity: Identity,
+    configuration: Configuration,
+) -> dict[str, str]:
+    """Make the same commits on top of `onto`, oldest first; the new commit for each, which Git has from now on.
+
+    One that changes nothing there any more has none of its own. Raises `Conflict` where both sides changed a file
+    differently: a person has to decide.
+    """
+    draft = Draft(repository.algorithm)
+    base = root = repository.root(onto)
+    tip, made = onto, dict[str, str]()
+    since: dict[str, str | None] = {}
+    for commit in commits:
+        files: dict[str, bytes | None] = {}
+        for change in commit.changes:
+            if change.path not in since:
+                entry = repository.entry(base, change.path)
+                since[change.path] = entry.oid if entry else None
+            there, old, new = since[change.path], _oid(change.old), _oid(change.new)
+            if there == new:
+                continue
+            data = _content(repository, new) if new else None
+            if there != old:
+                data = _both(repository, change, there)
+            files[change.path] = data
+            since[change.path] = None if data is None else draft.add("blob", data)
+        if files:
+            root = graft(repository, draft, root, files)
+            tip = _commit(repository, draft, root, tip, commit, identity, configuration)
+        made[commit.id] = tip
+    send(repository, draft)
+    return made
+
+
+def _commit(
+    repository: Repository,
+    draft: Draft,
+    root: str,
+    parent: str,
+    commit: RecordCommit,
+    identity: Identity,
+    configuration: Configuration,
+) -> str:
+    if configuration.flag("commit.gpgsign"):
+        send(repository, draft)
+        return sign_commit(repository, root, parent, Identity(commit.author, identity.committer), commit.message)
+    return draft.add("commit", commit_body(root, parent, commit.author, identity.committer, commit.message))
+
+
+def _oid(side: tuple[str, str] | None) -> str | None:
+    return side[1] if side else None
+
+
+def _content(repository: Repository, oid: str) -> bytes:
+    return repository.batch.contents([oid])[0][1]
+
+
+def _both(repository: Repository, change: Difference, there: str | None) -> bytes:
+    """A `.gitignore` that both sides extended has the lines of both; any other file is for a person."""
+    if not change.path.endswith(".gitignore") or change.new is None:
+        raise Conflict(f"{change.path} was changed on the remote too, in another way")
+    old = _content(repository, change.old[1]).splitlines() if change.old else []
+    theirs = _content(repository, there) if there else b""
+    added = [line for line in _content(repository, change.new[1]).splitlines() if line not in old]
+    lines = [line for line in added if line not in theirs.splitlines()]
+    between = b"" if not theirs or theirs.endswith(b"\n") else b"\n"
+    return theirs + between + b"".join(line + b"\n" for line in lines)

@@ -1,0 +1,260 @@
+"""Bring the branch and the tags that the records call for to the Git remote, on top of what others pushed (rule B7).
+
+One round: ask the remote, fetch what is new there, put own commits of records on it, make the tags that it lacks,
+push. A round that was overtaken by somebody else's push is done again. Whatever a round has done when it is cut off,
+the next one finds and goes on from: what is new is what the remote lacks.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from modelver.catalog import Catalog
+from modelver.errors import Conflict, ModelverError, ProgramFailed
+from modelver.git.change import Change, Move, Snapshot, Tag
+from modelver.git.objects import tag_of
+from modelver.git.remote import Remote
+from modelver.git.replay import RecordCommit, read, replay
+from modelver.git.repository import Head, Repository
+from modelver.operations.announce import Announcement
+from modelver.operations.branch import RegistryBranch
+from modelver.operations.due import Due, due, tags_of, told
+from modelver.operations.results import Synced
+from modelver.operations.workspace import Workspace, with_registry
+from modelver.programs.redaction import without_credentials
+from modelver.records import layout
+
+AT_ONCE = 3
+"""Tags in a push that has some to announce: for more, the large forges start no job."""
+
+_OURS = re.compile(r"refs/(tags|modelver)/(v\d{14}_[0-9a-f]{8}|[^#@]+[#@].+)")
+
+
+class _LostRace(Exception):
+    """Somebody else's push came first."""
+
+
+@dataclass
+class _Tally:
+    """What all rounds together did."""
+
+    pushed: list[str] = field(default_factory=list)
+    new: dict[str, Announcement] = field(default_factory=dict)
+    replayed: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+
+def push(workspace: Workspace) -> Synced:
+    """Push what the remote lacks of branch and tags; lost races are run again until the lock's time is over.
+
+    Raises `Conflict`, with nothing moved, where commits that are no records of ours cannot go along, or both sides
+    changed the same stage or label; `ProgramFailed` or `Denied` where the remote refuses.
+    """
+    deadline = time.monotonic() + workspace.timeout
+    tally = _Tally()
+    while True:
+        try:
+            found = _Round(workspace, tally).run()
+            break
+        except _LostRace as lost:
+            if time.monotonic() >= deadline:
+                message = f"others kept pushing first for {workspace.timeout:g} s"
+                raise Conflict(message, hint="run the same command again") from lost
+            # Apart, or the same ones would meet again. Chance is good enough for that.
+            time.sleep(random.uniform(0.02, 0.3))  # noqa: S311
+        except ModelverError as error:
+            error.message = without_credentials(error.message)
+            raise
+    return Synced(
+        new=told(tally.new.values()),
+        wrong=found.wrong,
+        pushed=tuple(tally.pushed),
+        replayed=tally.replayed,
+        remarks=tuple(tally.remarks),
+    )
+
+
+class _Round:
+    """One attempt, from what the remote has now."""
+
+    def __init__(self, workspace: Workspace, tally: _Tally) -> None:
+        self.workspace = workspace
+        self.repository: Repository = workspace.repository
+        self.tally = tally
+        head = self.repository.head()
+        catalog = with_registry(Catalog(self.repository, head.commit))
+        self.registry = catalog.config.branch
+        self.branch = self._branch(head, catalog)
+        self.remote = Remote.of(self.repository, workspace.configuration, self.branch)
+        branches = dict.fromkeys([self.branch, *([self.registry] if self.registry else [])])
+        self.state = self.remote.state(*branches)
+        self._fetch([each for each in branches if f"refs/heads/{each}" in self.state.refs])
+
+    def _branch(self, head: Head, catalog: Catalog) -> str:
+        """The branch on the remote: of the same name; of a detached head the registry's."""
+        if head.ref != "HEAD":
+            return head.ref.removeprefix("refs/heads/")
+        if not self._registry_branch(head, catalog).on or self.registry is None:
+            raise Conflict(
+                f"HEAD is detached, and not on the registry's branch {self.registry or ''}".rstrip(),
+                hint="git switch BRANCH",
+            )
+        return self.registry
+
+    def _registry_branch(self, head: Head, catalog: Catalog) -> RegistryBranch:
+        return RegistryBranch(self.repository, lambda: self.workspace.configuration, head, catalog.config.branch)
+
+    @property
+    def tip(self) -> str | None:
+        """The remote's commit of the branch."""
+        return self.state.refs.get(f"refs/heads/{self.branch}")
+
+    # ---- what is there ---------------------------------------------------------------------------------------
+
+    def _fetch(self, branches: Sequence[str]) -> None:
+        """Bring what the remote has newer, and its tags of ours over those that are otherwise here."""
+        commit, refs = self.repository.commit, self.state.refs
+        lacking = [
+            each
+            for each in branches
+            if (commit(self.remote.tracking(each)) if self.remote.tracked else commit(refs[f"refs/heads/{each}"]))
+            != refs[f"refs/heads/{each}"]
+        ]
+        here = self.repository.refs("refs/tags", "refs/modelver")
+        other = [ref for ref, oid in here.items() if refs.get(ref, oid) != oid and _OURS.fullmatch(ref)]
+        self.remote.fetch(lacking, other)
+
+    def _fetch_targets(self, found: Due) -> None:
+        """Bring the tags of versions that something is to be announced of, where only the remote has them."""
+        wanted = {f"refs/{kind}/{each.version}" for each in found.events for kind in ("tags", "modelver")}
+        here = self.repository.refs(*wanted) if wanted else {}
+        self.remote.fetch([], sorted(ref for ref in wanted & self.state.refs.keys() if ref not in here))
+
+    # ---- one round -------------------------------------------------------------------------------------------
+
+    def run(self) -> Due:
+        """Replay, make tags, push; what is wrong on the remote is in the answer."""
+        self._rebase()
+        head = self.repository.head()
+        catalog = with_registry(Catalog(self.repository, head.commit))
+        found = due(catalog, self._registry_branch(head, catalog), self.state.commits)
+        self._fetch_targets(found)
+        made = self._make_tags(found)
+        self._push(head.commit or "", made)
+        return found
+
+    def _rebase(self) -> None:
+        """Put own commits on the remote's tip where that is no part of what is here."""
+        tip = self.tip
+        if tip is None:
+            return
+
+        def plan(snapshot: Snapshot) -> Move | None:
+            here = snapshot.head.commit
+            if here is None or here == tip or self.repository.is_ancestor(tip, here):
+                return None
+            own = self.repository.commits_between(tip, here)
+            if not own:
+                return None
+            writer = self.workspace.writer()
+            made = replay(self.repository, self._read(own), tip, writer.identity, writer.configuration)
+            self.tally.replayed = max(self.tally.replayed, len(own))
+            message = f"modelver: sync: {len(own)} on top of {self.remote.name}/{self.branch}"
+            return Move(made[own[-1]], message, list(self._moved_tags(made)))
+
+        try:
+            self.workspace.writer(anonymous=True).write(plan, watched=[layout.CONFIG])
+        except Conflict as error:
+            error.message = f"{self.branch} has moved on {self.remote.name}, and {error.message}"
+            raise
+
+    def _read(self, own: Sequence[str]) -> list[RecordCommit]:
+        """The commits as records; raises `Conflict` where one of them is the user's own work."""
+        commits = []
+        for each in own:
+            commit = read(self.repository, each)
+            if commit is None:
+                raise Conflict(
+                    f"{each[:10]} here is no commit of records alone, so it is yours to bring together",
+                    hint=f"git pull --rebase {self.remote.name} {self.branch}    then modelver sync --push",
+                )
+            commits.append(commit)
+        return commits
+
+    def _moved_tags(self, made: dict[str, str]) -> Iterator[Tag]:
+        """The tags of ours on commits that were made anew, as far as the remote does not have them."""
+        refs = self.repository.refs("refs/tags", "refs/modelver")
+        targets = self.repository.tag_targets("refs/tags", "refs/modelver")
+        for ref, oid in refs.items():
+            if targets[ref] in made and ref not in self.state.refs and _OURS.fullmatch(ref):
+                tag = tag_of(self.repository, oid)
+                if tag is not None:
+                    yield Tag(ref, tag.tagger, tag.message, made[targets[ref]], oid)
+
+    def _make_tags(self, found: Due) -> list[Announcement]:
+        """Make those that the remote lacks and that are not right here; all that are to be pushed."""
+        repository, made = self.repository, list[Announcement]()
+
+        def plan(snapshot: Snapshot) -> Change | None:
+            head = with_registry(Catalog(repository, snapshot.head.commit))
+            here = repository.tag_targets("refs/tags", "refs/modelver")
+            right = {v.ref: here[v.ref] for v in found.versions if self._is_right(head, v, here.get(v.ref))}
+            known = {**here, **self.state.commits, **right}
+            lacking = Due(
+                versions=tuple(each for each in found.versions if each.ref not in right),
+                events=found.events,
+                wrong=(),
+            )
+            for each in lacking.versions:
+                known.pop(each.ref, None)
+            pairs = list(tags_of(lacking, head, self._registry_branch(snapshot.head, head), known))
+            made[:] = [each for each in found.versions if each.ref in right] + [each for each, _ in pairs]
+            objects = repository.refs(*(tag.ref for _, tag in pairs)) if pairs else {}
+            tags = [
+                Tag(tag.ref, tag.tagger, tag.message, tag.target, objects.get(tag.ref))
+                for _, tag in pairs
+                if here.get(tag.ref) != tag.target
+            ]
+            return Change({}, "modelver: sync", tags) if tags else None
+
+        self.workspace.writer(anonymous=True).write(plan, watched=[layout.CONFIG])
+        return made
+
+    def _is_right(self, head: Catalog, version: Announcement, commit: str | None) -> bool:
+        return commit is not None and head.same_record(version.model, version.version, commit)
+
+    def _push(self, commit: str, made: Sequence[Announcement]) -> None:
+        """Branch and tags of versions together; what is announced in pushes of a few tags."""
+        branch = f"refs/heads/{self.branch}"
+        ahead = commit != self.tip and (self.tip is None or self.repository.is_ancestor(self.tip, commit))
+        first = [f"{commit}:{branch}"] if ahead else []
+        versions = [each for each in made if not (each.stage or each.label)]
+        events = [each for each in made if each.stage or each.label]
+        if len(made) <= AT_ONCE:
+            pushes = [(first, made)]
+        else:
+            parts = [events[start : start + AT_ONCE] for start in range(0, len(events), AT_ONCE)]
+            pushes = [(first, versions), *(([], part) for part in parts)]
+        for specs, tags in pushes:
+            if specs or tags:
+                self._push_at_once([*specs, *(f"{each.ref}:{each.ref}" for each in tags)], tags)
+
+    def _push_at_once(self, specs: Sequence[str], tags: Sequence[Announcement]) -> None:
+        error = self.remote.push(specs)
+        if error is not None:
+            refs = [spec.partition(":")[2] for spec in specs]
+            now = self.remote.state(self.branch)
+            if now.differs(self.state, f"refs/heads/{self.branch}", *refs):
+                raise _LostRace
+            if isinstance(error, ProgramFailed) and specs[0].endswith(f":refs/heads/{self.branch}"):
+                error.hints.append(
+                    f"where {self.branch} is protected, a pull request brings it: modelver … --branch NAME"
+                )
+            raise error
+        refs = [spec.partition(":")[2] for spec in specs]
+        self.tally.pushed += [ref.removeprefix("refs/").partition("/")[2] for ref in refs]
+        self.tally.new.update({each.ref: each for each in tags})
