@@ -165,7 +165,7 @@ def check(directory: str, names: Sequence[str] = ()) -> tuple[list[Unfit], list[
     here = place(git)
     if names:
         files = chosen(git, names)
-    elif here.has_registry:
+    elif here.has_registry or indexed(git, _CONFIG):
         files = staged(git, merging=here.merging)
     else:
         return [], []

@@ -96,14 +96,12 @@ def _remarks(workspace: Workspace, folder: Path) -> Iterator[str]:
     """What else the place of the hooks touches."""
     from modelver.domain.text import printable
 
-    shown = printable(str(folder))
-    if folder.resolve() != (real := folder.parent.resolve() / folder.name):
-        yield f"{shown} leads to {printable(str(folder.resolve()))}; whoever shares that runs these hooks, too"
+    real = folder.resolve()
     if workspace.repository.work_tree is not None and real.is_relative_to(root := workspace.root.resolve()):
         inside = real.relative_to(root).as_posix()
         if workspace.repository.indexed(inside):
             yield f"Git tracks {printable(inside)}, so these hooks show as changes; elsewhere they use modelver of PATH"
     elif not real.is_relative_to(workspace.repository.common_dir.resolve()):
-        yield f"{shown} is not this repository's own; every repository whose core.hooksPath it is runs these hooks"
-    if (folder / "h").exists() and folder.name == "_":
+        yield f"{printable(str(real))} is not this repository's own: whoever else uses it runs these hooks, too"
+    if (folder / "h").is_file() and folder.name == "_":
         yield "husky writes its hooks anew at each `npm install`; run `modelver hooks install` after it"
