@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Status,
         Synced,
         Trained,
+        Undone,
         Verified,
         VersionList,
     )
@@ -529,6 +530,13 @@ class Registry:
         from modelver.operations.sync import sync
 
         return sync(self._workspace(), push=push)
+
+    @_our_errors
+    def undo(self) -> Undone:
+        """Take back the last operation, as long as nobody else can know of it."""
+        from modelver.operations.undo import undo
+
+        return undo(self._workspace())
 
     @_our_errors
     def verify(self, refs: Iterable[object] = (), *, objects: bool = False, repair: bool = False) -> Verified:

@@ -257,10 +257,13 @@ class Catalog:
         for model in self.models():
             yield from self.records(model, self.versions(model))
 
-    def sound_versions(self) -> Iterator[Version]:
-        """All version records but for the malformed ones, for what must not fail because of those."""
+    def sound_versions(self, *, without: Collection[tuple[str, str]] = ()) -> Iterator[Version]:
+        """All version records but for the malformed ones, for what must not fail because of those.
+
+        Those of model and version in `without` are not read.
+        """
         for model in self.models():
-            versions = self.versions(model)
+            versions = [each for each in self.versions(model) if (model, each) not in without]
             try:
                 yield from self.records(model, versions)
             except ModelverError:

@@ -32,6 +32,7 @@ COMMANDS = {
     "demote": _Home("stages", "demote", writes=True, records=True),
     "archive": _Home("stages", "archive", writes=True, records=True),
     "note": _Home("write", "note", writes=True, records=True),
+    "undo": _Home("sync", "undo", writes=True),
     "sync": _Home("sync", "sync", writes=True),
     "list": _Home("look", "list_", reads=True),
     "show": _Home("look", "show", reads=True),

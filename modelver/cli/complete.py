@@ -153,6 +153,10 @@ class Lookup:
             if place is not None and model in ("", place.model):
                 yield place
 
+    def branches(self) -> list[str]:
+        """The short names of all branches."""
+        return os.fsdecode(self.git.run("for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads").out).splitlines()
+
     def contents(self, *paths: str) -> list[bytes]:
         """The bytes of files, empty for one that is not to be had or is too large for a record."""
         found: list[bytes] = []
@@ -209,6 +213,11 @@ def labels(known: Lookup, typed: str) -> Iterator[Item]:
     yield from (Item(f"{place.model}@{place.label}", "label") for place in known.records("tags"))
 
 
+def branches(known: Lookup, _: str) -> Iterator[Item]:
+    """The branches of this clone."""
+    yield from (Item(name, "branch") for name in known.branches())
+
+
 def stages(known: Lookup, _: str) -> Iterator[Item]:
     """The stages of the model that are held; where a stage is given, all that it had or may have."""
     model = str(known.given.get("model") or "")
@@ -253,6 +262,7 @@ VALUES: Mapping[str | None, Callable[[Lookup, str], Iterable[Item]]] = {
     **dict.fromkeys(("MODEL", "[MODEL]"), models),
     **dict.fromkeys(("REF", "[REF]...", "[MODEL|REF]", "REF...", "REF|WORD...", "REF[:PATH]", "[A]", "B"), references),
     **dict.fromkeys(("STAGE", "[STAGE]"), stages),
+    "BRANCH": branches,
     **dict.fromkeys(("PATH", "FILE", "FILE|DIGEST", "PATH|URI"), lambda *_: [FILES]),
     "REMOTE": remotes,
     "DIR": lambda *_: [DIRECTORIES],

@@ -66,7 +66,7 @@ _WAITING: dict[str, Any] = {
 _RECORDING: dict[str, Any] = {
     "branch": Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Write to this branch, made from HEAD if it is new; nothing else changes."),
+        typer.Option(metavar="BRANCH", help="Write to this branch, made from HEAD if it is new; nothing else changes."),
     ],
     "no_commit": Annotated[
         bool, typer.Option("--no-commit", help="Stage the records for a commit of yours; sync makes their tags then.")

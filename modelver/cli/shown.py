@@ -260,6 +260,13 @@ def _synced(result: results.Synced, chosen: Choices) -> None:
         print("all tags that the records call for are there")
 
 
+def _undone(result: results.Undone, chosen: Choices) -> None:
+    what = " ".join(part for part in (result.op, result.model, result.version) if part)
+    print(printable(f"undone: {what}") if not chosen.quiet else result.commit)
+    if result.tags and not chosen.quiet:
+        print(printable(f"  tags that went: {', '.join(result.tags)}"))
+
+
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -347,6 +354,7 @@ SHOWN: dict[type, Callable[[Any, Choices], None]] = {
     results.Staged: _staged,
     results.Archived: _archived,
     results.Synced: _synced,
+    results.Undone: _undone,
     results.Log: _log,
     results.Noted: _noted,
 }

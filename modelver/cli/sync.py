@@ -35,3 +35,17 @@ def sync(
     synced = registry(context).sync(push=push)
     present(context, synced)
     raise typer.Exit(synced.code)
+
+
+def undo(context: typer.Context) -> None:
+    """Take back the last operation.
+
+    Works while its commit is the newest one, your own, and on no remote that this clone knows: branch and tags go back,
+    and so do the records in index and work tree; changes of yours stay. The bytes stay in the store. Anything older is
+    taken back by an operation of its own, such as rollback, or by git revert.
+
+    \b
+    Examples:
+      modelver undo
+    """
+    present(context, registry(context).undo())

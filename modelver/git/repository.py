@@ -397,6 +397,16 @@ class Repository:
         answer = self.git.run("rev-list", "--topo-order", "--reverse", newer, f"^{older}", "--", end=b"\n")
         return answer.out.decode("ascii").split()
 
+    def newest_with(self, pattern: str, tip: str) -> str | None:
+        """The newest first-parent commit of `tip` with a line in its message that matches; None where there is none."""
+        words = ("rev-list", "--first-parent", "--max-count=1", "--extended-regexp", f"--grep={pattern}", tip, "--")
+        return self.git.run(*words, end=b"\n").out.decode("ascii").strip() or None
+
+    def holding(self, commit: str, *prefixes: str) -> str | None:
+        """A ref below the prefixes whose history contains a commit, None where there is none."""
+        words = ("for-each-ref", "--count=1", f"--contains={commit}", "--format=%(refname)", *prefixes)
+        return os.fsdecode(self.git.run(*words, end=b"\n").out).strip() or None
+
     def newest_before(self, tip: str, moment: datetime) -> str | None:
         """The newest first-parent commit of `tip` that was made until a moment."""
         seconds = int(moment.timestamp())

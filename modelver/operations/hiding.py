@@ -76,10 +76,16 @@ def _make(workspace: Workspace) -> None:
 
 
 def _paths(workspace: Workspace) -> Iterator[str]:
-    for commit in workspace.repository.heads():
-        catalog = Catalog(workspace.repository, commit)
+    """Where artifacts lie, also those whose record is on a branch that is not checked out (rule B5)."""
+    repository = workspace.repository
+    branches = repository.refs("refs/heads").values()
+    seen: set[tuple[str, str]] = set()
+    for commit in dict.fromkeys([*repository.heads(), *branches]):
+        catalog = Catalog(repository, commit)
         if catalog.initialised and catalog.config.ignore == "exclude":
-            yield from (version.artifact.path for version in catalog.sound_versions())
+            for version in catalog.sound_versions(without=seen):
+                seen.add((version.model, version.version))
+                yield version.artifact.path
 
 
 def _note(workspace: Workspace) -> None:

@@ -288,6 +288,18 @@ class Synced:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Undone:
+    """An operation that was taken back: which, the commit that it had been, and the tags that went with it."""
+
+    op: str
+    model: str | None
+    version: str | None
+    commit: str
+    tags: tuple[str, ...]
+    remarks: tuple[str, ...] = told()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Labelled:
     """A label that a version has, or that was taken back (`deleted`); `tag` is the Git tag that tells of it, if made.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from modelver.catalog import RECORD_LIMIT, Catalog
@@ -64,9 +64,11 @@ def tag_of_version(here: Mapping[str, str], version: str) -> str | None:
     return here.get(f"refs/tags/{version}") or here.get(f"refs/modelver/{version}")
 
 
-def wanted_by(catalog: Catalog) -> Iterator[Announcement]:
-    """The tags that the records call for; models whose records are malformed, which is told elsewhere, left out."""
+def wanted_by(catalog: Catalog, models: Collection[str] | None = None) -> Iterator[Announcement]:
+    """The tags that records call for, of all models or some; those of malformed ones, told elsewhere, left out."""
     for model in catalog.models():
+        if models is not None and model not in models:
+            continue
         try:
             labels, pointers = catalog.label_records(model), catalog.pointers(model)
         except ModelverError:
