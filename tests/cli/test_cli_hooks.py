@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -352,6 +353,58 @@ def test_hooks_of_a_bare_repository_serve_its_work_trees(fraud: World, tmp_path:
 
 
 # ---- after Git's own work ------------------------------------------------------------------------------------------
+
+
+def test_a_commit_with_records_makes_their_tags(hooked: World) -> None:
+    """What `add --no-commit` left to the user's own commit gets its tag there, and the line tells."""
+    hooked.write("model.bin", "fraud 4")
+    version = hooked.json("add", "model.bin", "--no-commit")["version"]
+    assert version not in hooked.git("tag")
+    assert commit(hooked) == f"modelver: made the tag {version}\n"
+    assert hooked.git("rev-parse", f"{version}^{{commit}}") == hooked.git("rev-parse", "HEAD")
+    assert commit(hooked, "--amend") == ""
+    assert commit(hooked, "--allow-empty") == ""
+
+
+def test_a_merge_makes_the_tags_that_wait_for_it(hooked: World) -> None:
+    """A label from another branch is announced when the registry's branch gets it, also by a fast-forward."""
+    hooked.git("checkout", "-q", "-b", "side")
+    hooked.cli("tag", "fraud", "1.0.0")
+    hooked.git("checkout", "-q", "main")
+    assert git(hooked, "merge", "-q", "side").stderr == "modelver: made the tag fraud@v1.0.0\n"
+    hooked.git("checkout", "-q", "side")
+    hooked.cli("promote", "fraud", "production")
+    hooked.git("checkout", "-q", "main")
+    assert "fraud#production#1" in git(hooked, "merge", "-q", "--no-ff", "-m", "merge", "side").stderr
+    hooked.assert_sound()
+
+
+def test_records_that_a_remote_has_are_not_announced_again(hooked: World, tmp_path: Path) -> None:
+    """A clone without tags makes none: whoever pushed the record makes its tags."""
+    hooked.git("clone", "-q", "--no-tags", hooked.top, tmp_path / "clone")
+    clone = World(tmp_path / "clone")
+    clone.cli("hooks", "install")
+    hooked.add("fraud 4")
+    git(clone, "pull", "-q", "--ff-only", "--no-tags")
+    assert clone.git("tag") == ""
+
+
+def test_a_lock_of_somebody_else_is_not_waited_for_long(hooked: World) -> None:
+    """The commit stands, and the line names the command that makes up for it."""
+    version = hooked.json("add", hooked.write("new.bin", "new"), "--no-commit", "-n", "new")["version"]
+    with (hooked / ".git/modelver/lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = subprocess.run(
+            ["git", "commit", "-q", "-m", "x"],
+            cwd=hooked.top,
+            env=environment({"MODELVER_LOCK_TIMEOUT": "0"}),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert re.fullmatch(r"modelver: no tags were made: .* is locked by .*; then: modelver sync\n", done.stderr)
+    hooked.cli("sync")
+    assert version in hooked.git("tag")
 
 
 def test_a_merge_that_brings_a_newer_version_names_the_stale_file(hooked: World, tmp_path: Path) -> None:
