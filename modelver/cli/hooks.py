@@ -14,7 +14,7 @@ from modelver.errors import UsageError
 def hooks(
     context: typer.Context,
     words: Annotated[
-        list[str], typer.Argument(metavar="install|uninstall|run", help="install | uninstall | run NAME [WORD]...")
+        list[str], typer.Argument(metavar="WORD...", help="install; uninstall; or run NAME and the words for it.")
     ],
 ) -> None:
     """Let Git keep model files out of commits, and make tags when records arrive.
