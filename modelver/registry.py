@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Log,
         ModelList,
         Noted,
+        Requested,
         Shown,
         Staged,
         Status,
@@ -288,9 +289,18 @@ class Registry:
         from modelver.operations.gates import Asked
         from modelver.operations.stages import promote
 
-        expressions = [require] if isinstance(require, str) else require
-        asked = Asked.of(if_better=if_better, metric=metric, min_delta=min_delta, require=expressions)
+        asked = Asked.of(if_better=if_better, metric=metric, min_delta=min_delta, require=require)
         return promote(self._workspace(), str(ref), stage, message=message, asked=asked)
+
+    @_our_errors
+    def request(self, ref: object, stage: str, *, message: str = "", **gates: Any) -> Requested:
+        """Prepare the pull request that gives a stage to a version; `gates` are those of `promote`."""
+        from modelver.operations.gates import Asked
+        from modelver.operations.request import request
+        from modelver.reports import markdown
+
+        asked = Asked.of(**gates)
+        return request(self._workspace(), str(ref), stage, message=message, asked=asked, report=markdown.difference)
 
     @_our_errors
     def rollback(self, model: str, stage: str | None = None, *, to: object | None = None, message: str = "") -> Staged:

@@ -298,6 +298,18 @@ def _staged(result: results.Staged, chosen: Choices) -> None:
         print(printable(f"  passed {gate.condition}" + (f": {gate.found}" if chosen.verbose else "")))
 
 
+def _requested(result: results.Requested, chosen: Choices) -> None:
+    if chosen.quiet:
+        print(result.branch)
+        return
+    _staged(result, chosen)
+    print(f"  branch {result.branch}")
+    if result.compare_url:
+        print(printable(f"  {result.compare_url}"))
+    print()
+    print(result.body, end="")
+
+
 def _announced(tag: str | None, pending: bool) -> str:
     if pending:
         return "\n  recorded; its tag is still to be made"
@@ -353,6 +365,7 @@ SHOWN: dict[type, Callable[[Any, Choices], None]] = {
     results.Labelled: _labelled,
     results.Staged: _staged,
     results.Archived: _archived,
+    results.Requested: _requested,
     results.Synced: _synced,
     results.Undone: _undone,
     results.Log: _log,

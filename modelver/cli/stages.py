@@ -82,6 +82,9 @@ def promote(
             metavar="EXPR", help="Only if this holds: 'auc >= 0.9 and (latency_ms < 20 or similarity > 0.5)'."
         ),
     ] = None,
+    request: Annotated[
+        bool, typer.Option("--request", help="Prepare the pull request for it instead: a branch, pushed, and its text.")
+    ] = False,
 ) -> None:
     """Give a stage to a version; who held it so far becomes its former holder.
 
@@ -90,6 +93,9 @@ def promote(
     exit code is 1, where nobody can tell 9, and nothing is changed. On the registry's branch this also makes the Git
     tag MODEL#STAGE#NUMBER.
 
+    With --request the promotion goes on a branch of its own, made from the registry's and pushed, for a pull request
+    whose text is the comparison with the present holder. It is opened with gh or glab where you are logged in.
+
     \b
     Examples:
       modelver promote fraud staging
@@ -97,8 +103,11 @@ def promote(
       modelver promote fraud production --if-better
       modelver promote fraud production --if-better --metric auc --min-delta 0.002
       modelver promote fraud production --require 'auc >= 0.9 and latency_ms < 20'
+      modelver promote fraud production --request
     """
-    staged = registry(context).promote(
+    here = registry(context)
+    act = here.request if request else here.promote
+    staged = act(
         ref,
         stage,
         message=message,

@@ -8,8 +8,8 @@ from modelver.errors import Conflict, UsageError
 from modelver.git.repository import Head, Repository
 
 
-def chosen(repository: Repository, name: str) -> Head:
-    """The branch that a person names: as it is, or yet to be made from `HEAD` (rule B5); two processes.
+def chosen(repository: Repository, name: str, start: str | None = None) -> Head:
+    """The branch that a person names: as it is, or yet to be made from `start` or `HEAD` (rule B5); two processes.
 
     Raises `UsageError` for what is no name of a branch, `Conflict` for one that another work tree has checked out.
     """
@@ -26,4 +26,4 @@ def chosen(repository: Repository, name: str) -> Head:
         if found == ref and place:
             raise Conflict(f"{name} is checked out in {place}", hint=f"modelver -C {place} …    writes there")
     commit = repository.commit(ref)
-    return Head(ref, commit or head.commit, new=commit is None)
+    return Head(ref, commit or start or head.commit, new=commit is None)

@@ -33,8 +33,9 @@ from modelver.git.repository import Head, Repository
 class Writer:
     """Whoever writes: identity and configuration as Git has them, and how long to wait for locks, in seconds.
 
-    `branch` is the full name of a branch that is written to instead of the one that is checked out. With `staged`
-    the records wait in the index for a commit of the user's, and no commit and no tag is made.
+    `branch` is the full name of a branch that is written to instead of the one that is checked out; a new one is made
+    from the commit `start`, by default `HEAD`'s. With `staged` the records wait in the index for a commit of the
+    user's, and no commit and no tag is made.
     """
 
     repository: Repository
@@ -42,6 +43,7 @@ class Writer:
     identity: Identity
     timeout: float = 60.0
     branch: str | None = None
+    start: str | None = None
     staged: bool = False
 
     def write(self, plan: Plan, *, watched: Sequence[str]) -> Written | None:
@@ -104,7 +106,7 @@ class _Write:
         if branch is None or branch == head.ref:
             return head
         commit = self.repository.commit(branch)
-        return Head(branch, commit or head.commit, new=commit is None)
+        return Head(branch, commit or self.writer.start or head.commit, new=commit is None)
 
     def _wait(self, head: Head, change: Change | Move, deadline: float) -> None:
         """Wait for others' locks on our refs before the next try."""

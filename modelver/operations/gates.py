@@ -34,7 +34,14 @@ class Asked:
     require: tuple[Expression, ...] = ()
 
     @classmethod
-    def of(cls, *, if_better: bool, metric: str | None, min_delta: float | None, require: Sequence[str]) -> Asked:
+    def of(
+        cls,
+        *,
+        if_better: bool = False,
+        metric: str | None = None,
+        min_delta: float | None = None,
+        require: str | Sequence[str] = (),
+    ) -> Asked:
         """What was typed; raises `UsageError`, with a mark under the wrong part of an expression."""
         if metric is not None and not if_better:
             raise UsageError("--metric says in what to be better", hint="--if-better --metric NAME")
@@ -48,7 +55,8 @@ class Asked:
             return cls(if_better=if_better, metric=metric, min_delta=min_delta)
         from modelver.domain.expressions import parse
 
-        return cls(if_better=if_better, metric=metric, min_delta=min_delta, require=tuple(map(parse, require)))
+        expressions = [require] if isinstance(require, str) else require
+        return cls(if_better=if_better, metric=metric, min_delta=min_delta, require=tuple(map(parse, expressions)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from modelver.git.objects import tag_of
 from modelver.git.remote import Remote
 from modelver.git.replay import RecordCommit, read, replay
 from modelver.git.repository import Head, Repository
+from modelver.operations import hiding
 from modelver.operations.announce import Announcement
 from modelver.operations.branch import RegistryBranch
 from modelver.operations.due import Due, due, tags_of, told
@@ -69,6 +70,8 @@ def push(workspace: Workspace) -> Synced:
         except ModelverError as error:
             error.message = without_credentials(error.message)
             raise
+    if tally.replayed:  # with the records of others came the paths of their artifacts
+        tally.remarks += hiding.renew(workspace)
     return Synced(
         new=told(tally.new.values()),
         wrong=found.wrong,

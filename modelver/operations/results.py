@@ -346,6 +346,22 @@ class Staged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Requested(Staged):
+    """A promotion that waits on a branch of its own for its pull request.
+
+    `compare_url` is the page on which the Git host opens one, None where the remote has no pages; `body` is its text,
+    in Markdown.
+    """
+
+    branch: str
+    compare_url: str | None
+    body: str
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.stage}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Noted:
     """A note on a version, by the name of its file; `created` is false where the same was noted before."""
 

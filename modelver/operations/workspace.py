@@ -44,7 +44,8 @@ class Workspace:
 
     Options rank before the environment, the environment before Git's configuration, and that before the
     committed file. `at` is the revision or date whose records are read, None for `HEAD`. `to` is a branch that is
-    read and written instead of what is checked out; with `staged`, records wait in the index for a commit of the
+    read and written instead of what is checked out, and made from the commit `start`, by default `HEAD`'s, where it is
+    new; with `staged`, records wait in the index for a commit of the
     user's (rule B5). What is to be told besides a result is added to `told`.
     """
 
@@ -53,6 +54,7 @@ class Workspace:
     settings: Mapping[str, str] = field(default_factory=dict)
     at: str | None = None
     to: str | None = None
+    start: str | None = None
     staged: bool = False
     told: list[str] = field(default_factory=list)
 
@@ -76,7 +78,7 @@ class Workspace:
     @cached_property
     def head(self) -> Head:
         """What is checked out, or the branch that was chosen instead."""
-        return self.repository.head() if self.to is None else chosen(self.repository, self.to)
+        return self.repository.head() if self.to is None else chosen(self.repository, self.to, self.start)
 
     @cached_property
     def at_head(self) -> Catalog:
@@ -185,7 +187,15 @@ class Workspace:
         self.repository.refuse_under_way()
         self.repository.make_home()
         branch = self.head.ref if self.to is not None else None
-        return Writer(self.repository, self.configuration, identity, self.timeout, branch, self.staged)
+        return Writer(
+            self.repository,
+            self.configuration,
+            identity,
+            self.timeout,
+            branch=branch,
+            start=self.start,
+            staged=self.staged,
+        )
 
     def unread_configuration(self, catalog: Catalog, model: str | None = None) -> list[str]:
         """What to say where `config.yaml` or a model's card has edits that no commit has, since those do not count."""
