@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 
 from modelver.cli.machine import environment
-from modelver.operations.hooks import REFUSED, HookRan, run
+from modelver.operations.hooks import REFUSED, run
+
+TYPE_CHECKING = False  # see modelver/git/environment.py
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelver.operations.results import Unfit
 
 _FEW = 10
 
@@ -21,7 +27,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     try:
-        code = tell(run(".", name, words, environment()))
+        code = tell(*run(".", name, words, environment()))
     except KeyboardInterrupt:
         code = 130
     except Exception as error:
@@ -30,24 +36,23 @@ def main() -> None:
     sys.exit(code)
 
 
-def tell(ran: HookRan) -> int:
+def tell(unfit: Sequence[Unfit], told: Sequence[str]) -> int:
     """Tell on standard error what a hook found; the exit code."""
-    if ran.refused or ran.told:
+    if unfit or told:
         from modelver.domain.text import printable
 
-        for line in ran.told:
+        for line in told:
             print(f"modelver: {printable(line)}", file=sys.stderr)
-        for line in _refusal(ran) if ran.refused else ():
+        for line in _refusal(unfit) if unfit else ():
             print(line, file=sys.stderr)
-    return REFUSED if ran.refused else 0
+    return REFUSED if unfit else 0
 
 
-def _refusal(ran: HookRan) -> Iterator[str]:
+def _refusal(unfit: Sequence[Unfit]) -> Iterator[str]:
     """Each file, why it must not go into the commit, and what to do."""
     from modelver.domain.text import counted, printable, shell_word, size
 
     standing = os.environ.get("GIT_PREFIX", "")
-    unfit = ran.refused
     yield "error: these files must not go into the commit, since Git would keep them in every clone for good"
     names = {each.path: os.path.relpath(each.path, standing) if standing else each.path for each in unfit}
     for each in unfit[:_FEW]:

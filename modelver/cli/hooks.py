@@ -44,15 +44,15 @@ def hooks(
             from modelver.cli.hook import tell
             from modelver.cli.machine import environment
             from modelver.operations.hooks import REFUSED, run
+            from modelver.operations.results import HookRan
 
-            ran = run(choices(context).directory or ".", name, rest, environment())
+            unfit, told = run(choices(context).directory or ".", name, rest, environment())
             if choices(context).json:
-                present(context, ran)
-                code = REFUSED if ran.refused else 0
+                present(context, HookRan(hook=name, refused=tuple(unfit), told=tuple(told)))
             else:
-                code = tell(ran)
-            if code:
-                raise typer.Exit(code)
+                tell(unfit, told)
+            if unfit:
+                raise typer.Exit(REFUSED)
         case _:
             usage = ["install", "uninstall", "run NAME [WORD]..."]
             raise UsageError("hooks takes other words", hint=[f"modelver hooks {each}" for each in usage])

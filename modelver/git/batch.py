@@ -6,11 +6,12 @@ killed half-way has been seen to give a short tree, and what is built on that lo
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from modelver.errors import Damaged, ProgramFailed
@@ -18,7 +19,6 @@ from modelver.git.process import Git
 
 # Requests in flight: their names and the headers that come back fit the pipes' buffers.
 _BATCH = 200
-_PIECE = 2**20
 
 _CONVERSATIONS: weakref.WeakSet[Batch] = weakref.WeakSet()
 
@@ -38,8 +38,6 @@ def object_id(algorithm: str, type: str, data: bytes) -> str:
     >>> object_id("sha1", "blob", b"")
     'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
     """
-    import hashlib  # not for who asks for headers alone
-
     hashed = hashlib.new(algorithm, f"{type} {len(data)}\0".encode(), usedforsecurity=False)
     hashed.update(data)
     return hashed.hexdigest()
@@ -72,13 +70,6 @@ class Batch:
                 raise ProgramFailed(f"git cat-file gave wrong bytes for {oid}", hint="git fsck")
             answers.append((header.type, data))
         return answers
-
-    def pour(self, oid: str, write: Callable[[bytes], object]) -> None:
-        """Give the bytes of an object to `write` piece by piece; only their number is checked."""
-        with self._turn:
-            header, _ = self._ask_and_read("contents", [oid], write)[0]
-        if header is None:
-            raise Damaged(f"Git has no object {oid}", hint="git fsck")
 
     def close(self) -> None:
         """End the process."""
@@ -121,9 +112,7 @@ class Batch:
         with self._turn:
             return self._ask_and_read(verb, names)
 
-    def _ask_and_read(
-        self, verb: str, names: Sequence[str], write: Callable[[bytes], object] | None = None
-    ) -> list[tuple[Header | None, bytes]]:
+    def _ask_and_read(self, verb: str, names: Sequence[str]) -> list[tuple[Header | None, bytes]]:
         if self._process is None:
             self._process = self._git.start("cat-file", "--batch-command", apart=True)
         process = self._process
@@ -131,7 +120,7 @@ class Batch:
         try:
             process.stdin.write(b"".join(f"{verb} {name}\n".encode() for name in names))
             process.stdin.flush()
-            return [self._answer(process, name, verb == "contents", write) for name in names]
+            return [self._answer(process, name, verb == "contents") for name in names]
         except BaseException as error:
             # The conversation is out of step now; the next question starts a new one.
             process.kill()
@@ -148,9 +137,7 @@ class Batch:
             assert process is not None
             process.wait()
 
-    def _answer(
-        self, process: subprocess.Popen[bytes], name: str, with_bytes: bool, write: Callable[[bytes], object] | None
-    ) -> tuple[Header | None, bytes]:
+    def _answer(self, process: subprocess.Popen[bytes], name: str, with_bytes: bool) -> tuple[Header | None, bytes]:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line.endswith(b"\n"):
@@ -161,14 +148,10 @@ class Batch:
         header = Header(oid, type, int(size))
         if not with_bytes:
             return header, b""
-        pieces: list[bytes] = []
-        left = header.size
-        while left and (piece := process.stdout.read(min(left, _PIECE))):
-            (write or pieces.append)(piece)
-            left -= len(piece)
-        if left or process.stdout.read(1) != b"\n":
+        data = process.stdout.read(header.size + 1)
+        if len(data) != header.size + 1:
             raise ProgramFailed(f"git cat-file cut {name} short", hint="run the same command again")
-        return header, b"".join(pieces)
+        return header, data[:-1]
 
 
 def _after_fork() -> None:

@@ -1,48 +1,69 @@
 """What the next commit takes in, and where a commit stands: as few processes as a hook may start.
 
-A hook runs at every commit, so nothing here loads more than it needs. Git is asked with the hook's own environment,
-in which `git commit -a` and `git commit PATH` name an index of their own.
+Git is asked with the hook's own environment, in which `git commit -a` and `git commit PATH` name an index of their own.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modelver.errors import ProgramFailed
-from modelver.git.batch import Batch
-from modelver.git.process import Git
+from modelver.git.quick import Asked, Lookup, ask
+
+TYPE_CHECKING = False  # see modelver/git/environment.py
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _FILES = ("100644", "100755")
 
 
-@dataclass(frozen=True)
 class StagedFile:
-    """A file as the index has it; `is_new` where `HEAD` has none at its path."""
+    """A file as the index has it; `is_new` where `HEAD` has none at its path. No dataclass: that is slow to load."""
 
-    path: str
-    oid: str
-    is_new: bool
+    def __init__(self, path: str, oid: str, is_new: bool) -> None:
+        self.path = path
+        self.oid = oid
+        self.is_new = is_new
 
 
-@dataclass(frozen=True)
-class Place:
-    """The Git directories that a process stands in: this work tree's own, and the one that all share."""
+class Index:
+    """The index that a hook is given, asked for all that a hook wants at once."""
 
-    git_dir: str
-    common_dir: str
-    algorithm: str
+    def __init__(self, directory: str, *records: str) -> None:
+        self.directory = directory
+        place = Asked(directory, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir")
+        differing = _ask_differing(directory, "HEAD")
+        listed = _ask_listed(directory, *records)
+        lines = (place.answer() or "").removesuffix("\n").split("\n")
+        self._differing = _files(differing)
+        self.records = _entries(listed)
+        """Path and object id of the files at or below `records`."""
+        if len(lines) != 2:
+            raise ProgramFailed("the path of the repository holds a line break", hint="rename the directory")
+        self.git_dir, self.common_dir = lines
+        if self._differing is None and Asked(directory, "rev-parse", "-q", "--verify", "HEAD").answer(accept=(0, 1)):
+            raise ProgramFailed("git diff-index failed", hint="git status")  # and not for want of a commit
 
     @property
-    def has_registry(self) -> bool:
-        """Whether modelver ever wrote here."""
-        return os.path.isdir(f"{self.common_dir}/modelver")
+    def is_ours(self) -> bool:
+        """Whether modelver was ever used here."""
+        return bool(self.records) or os.path.isdir(f"{self.common_dir}/modelver")
 
-    @property
-    def merging(self) -> bool:
-        """Whether the next commit is that of a merge."""
-        return os.path.exists(f"{self.git_dir}/MERGE_HEAD")
+    def staged(self) -> list[StagedFile]:
+        """The files that the next commit adds or changes; those that a merge brings as they are do not count."""
+        if self._differing is None:
+            return [StagedFile(path, oid, True) for path, oid in _entries(_ask_listed(self.directory))]
+        merging = os.path.exists(f"{self.git_dir}/MERGE_HEAD")
+        brought = _files(_ask_differing(self.directory, "MERGE_HEAD")) if merging else None
+        return [file for path, file in self._differing.items() if brought is None or path in brought]
+
+    def chosen(self, paths: Sequence[str]) -> list[StagedFile]:
+        """The files of the index at or below some paths, staged or not."""
+        found = self._differing
+        new = None if found is None else {path for path, file in found.items() if file.is_new}
+        listed = _entries(_ask_listed(self.directory, *paths))
+        return [StagedFile(path, oid, new is None or path in new) for path, oid in listed]
 
     def ignore_list(self) -> bytes:
         """The repository's own list of ignored files; nothing where there is none."""
@@ -53,41 +74,37 @@ class Place:
             return b""
 
 
-def place(git: Git) -> Place:
-    """Where a process stands; one process."""
-    words = ("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-object-format")
-    lines = os.fsdecode(git.run("rev-parse", *words, end=b"\n").out).removesuffix("\n").split("\n")
-    if len(lines) != 3:
-        raise ProgramFailed("the path of the repository holds a line break", hint="rename the directory")
-    return Place(*lines)
+def below_tag(directory: str, tag: str, end: str) -> list[tuple[str, str]]:
+    """Path and object id of the files below the models at a tag whose path ends in some words."""
+    words = ("ls-tree", "-r", "-z", "--full-tree", tag, "--", ".modelver/models")
+    lines = (Asked(directory, *words).answer(accept=(0, 128)) or "").split("\0")[:-1]
+    pairs = [line.split("\t", 1) for line in lines]
+    return [(path, facts.split(" ")[2]) for facts, path in pairs if path.endswith(end)]
 
 
-def batch(git: Git, algorithm: str = "sha1") -> Batch:
-    """A conversation in which blobs and trees are looked up; for headers alone the algorithm does not matter."""
-    return Batch(git, algorithm)
+def tags_ending_in(directory: str, digits: str) -> list[str]:
+    """The tags of versions whose id ends in some digits."""
+    patterns = (f"refs/tags/v*_{digits}", f"refs/modelver/v*_{digits}")
+    return ask(directory, "for-each-ref", "--format=%(refname)", *patterns).splitlines()
 
 
-def staged(git: Git, *, merging: bool) -> list[StagedFile]:
-    """The files that the next commit adds or changes; those that a merge brings as they are do not count."""
-    found = _differing(git, "HEAD")
-    if found is None:
-        return [StagedFile(path, oid, True) for path, oid in indexed(git)]
-    brought = _differing(git, "MERGE_HEAD") if merging else None
-    return [file for path, file in found.items() if brought is None or path in brought]
+def same_records(directory: str, one: str, other: str) -> bool:
+    """Whether two commits, which need not be there, have the same files of the registry; one process."""
+    lookup = Lookup(directory)
+    try:
+        old, new = lookup.headers([f"{one}:.modelver", f"{other}:.modelver"])
+    finally:
+        lookup.close()
+    return old == new
 
 
-def chosen(git: Git, paths: Sequence[str]) -> list[StagedFile]:
-    """The files of the index at or below some paths, staged or not."""
-    found = _differing(git, "HEAD")
-    new = None if found is None else {path for path, file in found.items() if file.is_new}
-    return [StagedFile(path, oid, new is None or path in new) for path, oid in indexed(git, *paths)]
+def _ask_listed(directory: str, *paths: str) -> Asked:
+    return Asked(directory, "ls-files", "-s", "-z", "--full-name", "--", *paths)
 
 
-def indexed(git: Git, *paths: str) -> list[tuple[str, str]]:
-    """Path and object id of the files that the index has at or below some paths, all without any; one process."""
-    answer = git.run("ls-files", "-s", "-z", "--full-name", "--", *paths, end=b"\0")
+def _entries(listed: Asked) -> list[tuple[str, str]]:
     entries = []
-    for line in os.fsdecode(answer.out).split("\0")[:-1]:
+    for line in (listed.answer() or "").split("\0")[:-1]:
         facts, path = line.split("\t", 1)
         mode, oid, _ = facts.split(" ")
         if mode in _FILES:
@@ -95,15 +112,17 @@ def indexed(git: Git, *paths: str) -> list[tuple[str, str]]:
     return entries
 
 
-def _differing(git: Git, commit: str) -> dict[str, StagedFile] | None:
-    """The files of the index that are new or other than in a commit, by path; None where there is no such commit."""
+def _ask_differing(directory: str, commit: str) -> Asked:
     words = ("--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--diff-filter=AMT", commit, "--")
-    answer = git.run("diff-index", *words, accept=(0, 128))
-    if answer.code:
-        if git.run("rev-parse", "-q", "--verify", commit, accept=(0, 1, 128)).code == 0:
-            raise Git.failure(["diff-index"], answer)
+    return Asked(directory, "diff-index", *words)
+
+
+def _files(differing: Asked) -> dict[str, StagedFile] | None:
+    """The files of the index that are new or other than in a commit, by path; None where there is no such commit."""
+    answer = differing.answer(accept=(0, 128))
+    if answer is None:
         return None
-    fields = iter(os.fsdecode(answer.out).split("\0"))
+    fields = iter(answer.split("\0"))
     found = {}
     for facts in fields:
         path = next(fields, None)
@@ -112,13 +131,3 @@ def _differing(git: Git, commit: str) -> dict[str, StagedFile] | None:
             if mode in _FILES:
                 found[path] = StagedFile(path, oid, kind == "A")
     return found
-
-
-def same_records(git: Git, one: str, other: str) -> bool:
-    """Whether two commits, which need not be there, have the same files of the registry; one process."""
-    conversation = batch(git)
-    try:
-        old, new = conversation.headers([f"{one}:.modelver", f"{other}:.modelver"])
-    finally:
-        conversation.close_quietly()
-    return (old.oid if old else None) == (new.oid if new else None)

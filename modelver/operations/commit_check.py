@@ -5,38 +5,24 @@ The hook `pre-commit` asks at every commit, most often in vain, so nothing is lo
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-
 from modelver.errors import ModelverError
-from modelver.git.block import pattern, split
-from modelver.git.process import Git
-from modelver.git.staged import Place, StagedFile, batch, chosen, indexed, place, staged
+from modelver.git.quick import Lookup
+from modelver.git.staged import Index, StagedFile, below_tag, tags_ending_in
 from modelver.records.defaults import MAX_SIZE
 
-TYPE_CHECKING = False  # see modelver/git/process.py
+TYPE_CHECKING = False  # see modelver/git/environment.py
 
 if TYPE_CHECKING:
-    from modelver.domain.records import Version
-    from modelver.git.batch import Batch
+    from collections.abc import Iterator, Sequence
 
-_RECORD = re.compile(r"\.modelver/models/.*/versions/[0-9]{6}/[0-9]{2}/v[0-9]{14}_([0-9a-f]{8})\.yaml", re.DOTALL)
+    from modelver.domain.records import Version
+    from modelver.operations.results import Unfit
+
+_MODELS = ".modelver/models"
 _CONFIG = ".modelver/config.yaml"
 _RECORD_LIMIT = 256 * 1024  # bytes
 _END = 8192  # bytes at both ends of a file, by which its format is known
 _LARGE = 2**20  # bytes from which on a file is also looked for among versions that only their tag knows
-
-
-@dataclass(frozen=True)
-class Unfit:
-    """A file that must not go into the commit, and why; `registered` where its bytes are in the registry already."""
-
-    path: str
-    size: int
-    reason: str
-    registered: bool
 
 
 class _Blob:
@@ -50,24 +36,23 @@ class _Blob:
 
 
 class _Check:
-    """One look at a commit, with the conversation in which it is held; no dataclass, since that takes a millisecond."""
+    """One look at a commit, with the conversation in which it is held."""
 
-    def __init__(self, git: Git, place: Place, batch: Batch) -> None:
-        self.git = git
-        self.place = place
-        self.batch = batch
+    def __init__(self, index: Index, lookup: Lookup) -> None:
+        self.index = index
+        self.lookup = lookup
         self.remarks: list[str] = []
 
     def run(self, files: Sequence[StagedFile]) -> Iterator[Unfit]:
-        sizes = self.batch.headers([file.oid for file in files])
-        blobs = [_Blob(file, header.size) for file, header in zip(files, sizes, strict=True) if header and header.size]
+        configuration, *headers = self.lookup.headers([f"HEAD:{_CONFIG}", *(file.oid for file in files)])
+        blobs = [_Blob(file, header[1]) for file, header in zip(files, headers, strict=True) if header and header[1]]
         records = self._records()
-        limit = self._limit()
-        hidden = set(split(self.place.ignore_list())[1])
+        limit = self._limit(configuration)
+        hidden = self._hidden(files)
         for blob in blobs:
             if artifact := _above(blob.file, hidden):
                 reason = f"lies in {artifact}, a registered artifact, which is kept from Git"
-                yield Unfit(blob.file.path, blob.size, reason, registered=True)
+                yield _unfit(blob, reason, registered=True)
                 continue
             if records or blob.size > min(limit, _LARGE):
                 self._read(blob)
@@ -76,10 +61,10 @@ class _Check:
                 continue  # registered where Git tracks it, as `add --allow-tracked` does
             if versions:
                 reason = f"has the bytes of {versions[0].model} {versions[0].version}"
-                yield Unfit(blob.file.path, blob.size, reason, registered=True)
+                yield _unfit(blob, reason, registered=True)
             elif blob.size > limit and (kind := _kind(blob)):
                 reason = f"is a model file ({kind}) over the limit of {_size(limit)}"
-                yield Unfit(blob.file.path, blob.size, reason, registered=False)
+                yield _unfit(blob, reason, registered=False)
 
     def _read(self, blob: _Blob) -> None:
         import hashlib
@@ -91,7 +76,7 @@ class _Check:
             blob.head = blob.head or piece[:_END]
             blob.tail = (blob.tail + piece[-_END:])[-_END:]
 
-        self.batch.pour(blob.file.oid, take)
+        self.lookup.pour(blob.file.oid, take)
         blob.digest = hashed.hexdigest()
 
     # ---- what is registered ------------------------------------------------------------------------------------
@@ -99,9 +84,9 @@ class _Check:
     def _records(self) -> dict[str, list[tuple[str, str]]]:
         """Path and object id of the records in the index, by the first eight digits of the artifact."""
         found: dict[str, list[tuple[str, str]]] = {}
-        for path, oid in indexed(self.git, ".modelver/models"):
-            if match := _RECORD.fullmatch(path):
-                found.setdefault(match[1], []).append((path, oid))
+        for path, oid in self.index.records:
+            if "/versions/" in path:
+                found.setdefault(path.removesuffix(".yaml")[-8:], []).append((path, oid))
         return found
 
     def _versions_of(self, blob: _Blob, records: dict[str, list[tuple[str, str]]]) -> list[Version]:
@@ -114,7 +99,7 @@ class _Check:
             from modelver.records.schema import parse_version
 
             try:
-                record = parse_version(self.batch.contents([oid])[0][1], path)
+                record = parse_version(self.lookup.contents(oid), path)
             except ModelverError as error:
                 self.remarks.append(f"{path} cannot be read: {error.message}")
                 continue
@@ -124,27 +109,26 @@ class _Check:
 
     def _tagged(self, digits: str) -> list[tuple[str, str]]:
         """Path and object id of the records that only tags know, of versions whose id ends in some digits."""
-        words = ("--format=%(refname)", f"refs/tags/v*_{digits}", f"refs/modelver/v*_{digits}")
-        refs = self.git.run("for-each-ref", *words, end=b"\n").out.decode("ascii", "replace").splitlines()
         found = []
-        for ref in refs:
-            version = ref.rpartition("/")[2]
-            day = f"versions/{version[1:7]}/{version[7:9]}/{version}.yaml"
-            listed = self.git.run("ls-tree", "-r", "-z", "--full-tree", ref, "--", ".modelver/models", accept=(0, 128))
-            for line in os.fsdecode(listed.out).split("\0")[:-1]:
-                facts, path = line.split("\t", 1)
-                if path.endswith(f"/{day}"):
-                    found.append((path, facts.split(" ")[2]))
-        return found
+        for tag in tags_ending_in(self.index.directory, digits):
+            found += below_tag(self.index.directory, tag, f"/{tag.rpartition('/')[2]}.yaml")
+        return [(path, oid) for path, oid in found if "/versions/" in path]
+
+    def _hidden(self, files: Sequence[StagedFile]) -> set[bytes]:
+        """The lines that keep artifacts from Git, where a new file may lie below one."""
+        if not any(file.is_new and "/" in file.path for file in files):
+            return set()
+        from modelver.git.block import split
+
+        return set(split(self.index.ignore_list())[1])
 
     # ---- how large a model file may be -------------------------------------------------------------------------
 
-    def _limit(self) -> int:
+    def _limit(self, configuration: tuple[str, int] | None) -> int:
         """The largest model file that may pass; the reader of YAML is loaded only where the configuration says so."""
-        header = self.batch.headers([f"HEAD:{_CONFIG}"])[0]
-        if header is None or header.size > _RECORD_LIMIT:
+        if configuration is None or configuration[1] > _RECORD_LIMIT:
             return MAX_SIZE
-        data = self.batch.contents([header.oid])[0][1]
+        data = self.lookup.contents(configuration[0])
         if b"max_size" not in data:
             return MAX_SIZE
         from modelver.records.config import parse_config
@@ -161,30 +145,36 @@ def check(directory: str, names: Sequence[str] = ()) -> tuple[list[Unfit], list[
 
     What must not go in, and remarks. Where modelver was never used, the next commit is no business of ours.
     """
-    git = Git(directory)
-    here = place(git)
-    if names:
-        files = chosen(git, names)
-    elif here.has_registry or indexed(git, _CONFIG):
-        files = staged(git, merging=here.merging)
-    else:
+    index = Index(directory, _CONFIG, _MODELS)
+    if not names and not index.is_ours:
         return [], []
+    files = index.chosen(names) if names else index.staged()
     files = [file for file in files if not file.path.startswith(".modelver/")]
     if not files:
         return [], []
-    conversation = batch(git, here.algorithm)
+    lookup = Lookup(directory)
     try:
-        look = _Check(git, here, conversation)
+        look = _Check(index, lookup)
         return list(look.run(files)), look.remarks
     finally:
-        conversation.close_quietly()
+        lookup.close()
+
+
+def _unfit(blob: _Blob, reason: str, *, registered: bool) -> Unfit:
+    from modelver.operations.results import Unfit
+
+    return Unfit(path=blob.file.path, size=blob.size, reason=reason, registered=registered)
 
 
 def _above(file: StagedFile, hidden: set[bytes]) -> str | None:
     """The artifact that a new file lies in, by the list of what is hidden from Git."""
+    if not hidden or not file.is_new:
+        return None
+    from modelver.git.block import pattern
+
     parts = file.path.split("/")
     above = ("/".join(parts[:count]) for count in range(1, len(parts)))
-    return next((path for path in above if pattern(path) in hidden), None) if hidden and file.is_new else None
+    return next((path for path in above if pattern(path) in hidden), None)
 
 
 def _kind(blob: _Blob) -> str | None:

@@ -5,15 +5,14 @@ Where the records are the same before and after, there is nothing to do, and not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-
-from modelver.errors import Conflict, ModelverError, NotFound
-from modelver.git.process import Git
+from modelver.errors import Conflict, ModelverError
 from modelver.git.staged import same_records
 
-TYPE_CHECKING = False  # see modelver/git/process.py
+TYPE_CHECKING = False  # see modelver/git/environment.py
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from modelver.catalog import Catalog
     from modelver.domain.records import Version
     from modelver.operations.workspace import Workspace
@@ -29,7 +28,7 @@ def follow_up(directory: str, hook: str, words: Sequence[str], settings: Mapping
 
 
 def _new_records(directory: str, settings: Mapping[str, str], before: str) -> list[str]:
-    if same_records(Git(directory), before, "HEAD"):
+    if same_records(directory, before, "HEAD"):
         return []
     workspace = _open(directory, settings)
     try:
@@ -82,7 +81,7 @@ def _stale(workspace: Workspace, before: str | None) -> Iterator[str]:
 def _after_checkout(directory: str, settings: Mapping[str, str], words: Sequence[str]) -> list[str]:
     """The hook `post-checkout`: of files alone there is nothing to do."""
     before, after, of_branch = [*words, "", "", ""][:3]
-    if of_branch != "1" or before == after or same_records(Git(directory), before, after):
+    if of_branch != "1" or before == after or same_records(directory, before, after):
         return []
     workspace = _open(directory, settings)
     try:
@@ -138,7 +137,7 @@ def _held(workspace: Workspace, path: str, versions: Sequence[Version]) -> Versi
         return None
     try:
         digest = workspace.store.digest_of(place, cache=workspace.stat_cache, name=path)
-    except (NotFound, ModelverError):
+    except ModelverError:
         return None
     here = [record for record in versions if record.artifact.digest == digest]
     return max(here, key=lambda record: record.version, default=None)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
 from modelver.errors import ModelverError, UsageError
 
-TYPE_CHECKING = False  # see modelver/git/process.py
+TYPE_CHECKING = False  # see modelver/git/environment.py
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from modelver.operations.commit_check import Unfit
-    from modelver.operations.results import HooksPlaced, HooksRemoved
+    from modelver.operations.results import HooksPlaced, HooksRemoved, Unfit
     from modelver.operations.workspace import Workspace
 
 NAMES = ("pre-commit", "post-commit", "post-merge", "post-checkout")
@@ -25,37 +21,24 @@ _TIMEOUT = "5"
 """Seconds that a hook waits for another writer, since a person waits for it; the next sync makes up for it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class HookRan:
-    """What a hook found in a commit, and what it has to tell."""
-
-    op: str = "run"
-    hook: str
-    refused: tuple[Unfit, ...] = ()
-    told: tuple[str, ...] = ()
-
-
-def run(directory: str, hook: str, words: Sequence[str], settings: Mapping[str, str]) -> HookRan:
-    """Do what a hook does; its failures are told and stop nobody.
+def run(directory: str, hook: str, words: Sequence[str], settings: Mapping[str, str]) -> tuple[list[Unfit], list[str]]:
+    """Do what a hook does: what must not go into the commit, and what there is to tell. Its failures stop nobody.
 
     `words` are what Git gives to the hook; for `pre-commit` also files, which are checked as they are in the index.
     """
     if hook not in NAMES:
         raise UsageError(f"there is no hook {hook}", hint=f"one of {', '.join(NAMES)}")
     patient = {"lock-timeout": _TIMEOUT, **settings}
-    refused: list[Unfit] = []
     try:
         if hook == "pre-commit":
             from modelver.operations.commit_check import check
 
-            refused, told = check(directory, words)
-        else:
-            from modelver.operations.follow_up import follow_up
+            return check(directory, words)
+        from modelver.operations.follow_up import follow_up
 
-            told = follow_up(directory, hook, words, patient)
+        return [], follow_up(directory, hook, words, patient)
     except (ModelverError, OSError) as error:
-        told = [f"{hook} was passed over: {error}"]
-    return HookRan(hook=hook, refused=tuple(refused), told=tuple(told))
+        return [], [f"{hook} was passed over: {error}"]
 
 
 def install(workspace: Workspace, python: str) -> HooksPlaced:

@@ -72,6 +72,26 @@ class HooksRemoved:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unfit:
+    """A file that must not go into a commit, and why; `registered` where its bytes are in the registry already."""
+
+    path: str
+    size: int
+    reason: str
+    registered: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookRan:
+    """What a Git hook found in a commit, and what it has to tell."""
+
+    op: str = "run"
+    hook: str
+    refused: tuple[Unfit, ...] = ()
+    told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Initialised:
     """A registry that stands; `proposals` are settings of this repository that want a second look."""
 
