@@ -1,4 +1,4 @@
-"""The one door to Git's programs: an environment that we chose, and answers that are checked.
+"""The door to Git's programs: an environment that we chose, and answers that are checked.
 
 Rule W8. Every Git process runs without the user's hooks and file-system monitor, with its writes
 flushed, and with only those `GIT_*` variables that name the repository, the identity, configuration or

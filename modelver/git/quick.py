@@ -58,15 +58,12 @@ class Lookup:
         finally:
             os.close(out)
             os.close(into)
-        self._reader, self._writer = os.fdopen(reader, "rb"), os.fdopen(writer, "wb")
+        self._reader, self._writer = os.fdopen(reader, "rb"), writer
 
     def close(self) -> None:
         """End the process."""
         self._reader.close()  # first, so that one that is cut off in the middle of a large object ends
-        try:
-            self._writer.close()
-        except BrokenPipeError:
-            pass
+        os.close(self._writer)
         os.waitpid(self._process, 0)
 
     def headers(self, names: Sequence[str]) -> Iterator[tuple[str, int] | None]:
@@ -95,9 +92,10 @@ class Lookup:
         return b"".join(pieces)
 
     def _send(self, lines: str) -> None:
+        data = lines.encode()
         try:
-            self._writer.write(lines.encode())
-            self._writer.flush()
+            while data:
+                data = data[os.write(self._writer, data) :]
         except BrokenPipeError as error:
             raise ProgramFailed("git cat-file ended early", hint="git fsck") from error
 

@@ -431,14 +431,18 @@ def test_changed_bytes_are_not_called_stale(hooked: World, tmp_path: Path) -> No
     assert "newer" not in git(clone, "pull", "-q", "--ff-only").stderr
 
 
-def test_a_change_of_branches_renews_the_list_of_what_is_hidden(hooked: World) -> None:
-    """Artifacts of the branch that is checked out are not offered by Git."""
+def test_a_change_of_branches_renews_the_list_of_what_is_hidden(hooked: World, tmp_path: Path) -> None:
+    """Artifacts of a branch that somebody else made are not offered by Git as soon as it is checked out."""
+    hooked.git("clone", "-q", hooked.top, tmp_path / "clone")
     hooked.git("checkout", "-q", "-b", "side")
     hooked.add("other", "other", "other.bin")
-    git(hooked, "checkout", "-q", "main")
-    assert "other.bin" in hooked.git("status", "--porcelain")
-    git(hooked, "checkout", "-q", "side")
-    assert hooked.git("status", "--porcelain") == ""
+    clone = World(tmp_path / "clone")
+    clone.cli("hooks", "install")
+    clone.write("other.bin", "other")
+    git(clone, "fetch", "-q")
+    assert "other.bin" in clone.git("status", "--porcelain")
+    assert git(clone, "checkout", "-q", "side").stderr == ""
+    assert clone.git("status", "--porcelain") == ""
 
 
 def test_a_change_of_branches_puts_artifacts_in_place_where_that_is_configured(hooked: World) -> None:
