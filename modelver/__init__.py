@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as checkers of types take it: to load `typing` costs a third of Python's own start
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+    from typing import Any
+
     from modelver.errors import ModelverError as ModelverError
     from modelver.operations.inputs import Code as Code
     from modelver.operations.inputs import Data as Data
@@ -48,5 +49,7 @@ def open(
 def __getattr__(name: str) -> Any:
     # Loaded on first use, so that `modelver --version` pays for none of it.
     if name in _HOMES:
+        import importlib
+
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

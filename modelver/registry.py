@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import io
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
         Added,
         Archived,
         CheckedOut,
+        HooksPlaced,
+        HooksRemoved,
         Identified,
         Initialised,
         Labelled,
@@ -138,11 +142,29 @@ class Registry:
         return self._workspace().store
 
     @_our_errors
-    def init(self) -> Initialised:
-        """Start a registry in this repository; nothing when there is one."""
+    def init(self, *, hooks: bool = False) -> Initialised:
+        """Start a registry in this repository, with `hooks` also the Git hooks; nothing when there is one."""
         from modelver.operations.initialise import initialise
 
-        return initialise(self._workspace())
+        started = initialise(self._workspace())
+        return dataclasses.replace(started, hooks=self.hooks_install()) if hooks else started
+
+    @_our_errors
+    def hooks_install(self) -> HooksPlaced:
+        """Put the Git hooks in place, chained with those that are there: `modelver hooks install`.
+
+        They start the interpreter that runs now.
+        """
+        from modelver.operations import hooks
+
+        return hooks.install(self._workspace(), sys.executable)
+
+    @_our_errors
+    def hooks_uninstall(self) -> HooksRemoved:
+        """Take the Git hooks away; those that were there before stand again, byte for byte."""
+        from modelver.operations import hooks
+
+        return hooks.uninstall(self._workspace())
 
     @_our_errors
     def add(

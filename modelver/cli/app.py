@@ -46,6 +46,7 @@ COMMANDS = {
     "cat": _Home("retrieve", "cat", reads=True),
     "path": _Home("retrieve", "path", reads=True),
     "verify": _Home("look", "verify", writes=True, reads=True),
+    "hooks": _Home("hooks", "hooks", writes=True),
     "demo": _Home("demo", "demo"),
 }
 """All commands, in the order of the help."""

@@ -265,6 +265,7 @@ VALUES: Mapping[str | None, Callable[[Lookup, str], Iterable[Item]]] = {
     "BRANCH": branches,
     **dict.fromkeys(("PATH", "FILE", "FILE|DIGEST", "PATH|URI"), lambda *_: [FILES]),
     "REMOTE": remotes,
+    "WORD...": lambda *_: [Item("install", "hooks"), Item("uninstall", "hooks"), Item("run", "what a hook calls")],
     "DIR": lambda *_: [DIRECTORIES],
 }
 """Where the values of a parameter come from, by its metavar."""

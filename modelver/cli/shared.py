@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from modelver.cli.machine import environment
 from modelver.domain.text import moment_of
 from modelver.errors import UsageError
 
@@ -142,16 +142,6 @@ def registry(context: typer.Context) -> Registry:
     chosen.opened = opened
     context.call_on_close(opened.close)
     return opened
-
-
-def environment() -> dict[str, str]:
-    """The choices of this machine that the environment makes: `MODELVER_LOCK_TIMEOUT` is `lock-timeout`."""
-    names = {
-        "MODELVER_LOCK_TIMEOUT": "lock-timeout",
-        "MODELVER_OBJECTS_LINK": "objects.link",
-        "MODELVER_IGNORE": "ignore",
-    }
-    return {key: os.environ[name] for name, key in names.items() if os.environ.get(name)}
 
 
 def moment(text: str | None) -> datetime | None:

@@ -32,9 +32,25 @@ def _initialised(result: results.Initialised, chosen: Choices) -> None:
         print("next: modelver add PATH -n MODEL")
     else:
         print(f"there is a registry already, on branch {printable(result.branch)}")
+    if result.hooks is not None:
+        _hooks_placed(result.hooks, chosen)
     sys.stdout.flush()
-    for proposal in result.proposals:
+    for proposal in (*result.proposals, *(result.hooks.remarks if result.hooks else ())):
         print(f"note: {printable(proposal)}", file=sys.stderr)
+
+
+def _hooks_placed(result: results.HooksPlaced, chosen: Choices) -> None:
+    if chosen.quiet:
+        return
+    print(f"hooks in {printable(result.directory)}" + ("" if result.changed else "  (they were there already)"))
+    for hook in result.hooks:
+        print(f"  {hook.name}" + ("  after the one that was there" if hook.chained else ""))
+
+
+def _hooks_removed(result: results.HooksRemoved, chosen: Choices) -> None:
+    if not chosen.quiet:
+        gone = ", ".join(result.hooks)
+        print(f"no longer in {printable(result.directory)}: {gone}" if gone else "there were no hooks of modelver's")
 
 
 def _added(result: results.Added, chosen: Choices) -> None:
@@ -335,6 +351,8 @@ def _deed(event: results.Event) -> str:
 
 SHOWN: dict[type, Callable[[Any, Choices], None]] = {
     results.Initialised: _initialised,
+    results.HooksPlaced: _hooks_placed,
+    results.HooksRemoved: _hooks_removed,
     results.Added: _added,
     results.Trained: _trained,
     results.ModelList: _models,

@@ -13,7 +13,12 @@ from modelver.cli.shared import choices, moment, registry
 from modelver.cli.stages import REF, part
 
 
-def init(context: typer.Context) -> None:
+def init(
+    context: typer.Context,
+    hooks: Annotated[
+        bool, typer.Option("--hooks", help="Also put the Git hooks in place, as `modelver hooks install` does.")
+    ] = False,
+) -> None:
     """Start a registry in this Git repository.
 
     Commits .modelver/config.yaml, .gitignore and .gitattributes, and nothing of yours. Run again, it changes
@@ -22,9 +27,10 @@ def init(context: typer.Context) -> None:
     \b
     Examples:
       modelver init
+      modelver init --hooks
       modelver init -C ~/fraud --json
     """
-    present(context, registry(context).init())
+    present(context, registry(context).init(hooks=hooks))
 
 
 def add(

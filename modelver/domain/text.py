@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 # encoded, the line separators break a message that has to be one line, and XML has no U+FFFE and U+FFFF.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]+)?) ?([kMGT]i?)?B?", re.IGNORECASE)
 
 
 def printable(text: str) -> str:
@@ -72,6 +73,40 @@ def size(count: int) -> str:
         if value < 999.95:
             return f"{value:.1f} {unit}"
     return f"{value / 1000:.1f} PB"
+
+
+def size_of(text: str) -> int | None:
+    """The number of bytes that a person writes, None for anything else; a unit with an `i` is one of powers of 1024.
+
+    >>> size_of("10MB"), size_of("1 GiB"), size_of("500 kB"), size_of("12"), size_of("much")
+    (10000000, 1073741824, 500000, 12, None)
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        return None
+    unit = (match[2] or "").lower()
+    power = " kmgt".index(unit[0]) if unit else 0
+    factor: int = (1024 if unit.endswith("i") else 1000) ** power
+    return round(float(match[1]) * factor)
+
+
+def shell_word(text: str) -> str:
+    """`text` as one word of a command line, whatever is in it, for a command that a person copies.
+
+    >>> print(shell_word("model.bin"), shell_word("my model.bin"), shell_word("a\\nb"))
+    model.bin 'my model.bin' $'a\\nb'
+    """
+    if re.fullmatch(r"[\w@%+=:,./-]+", text, re.ASCII):
+        return text
+    if printable(text) == text:
+        return "'" + text.replace("'", "'\"'\"'") + "'"
+    escaped = (_SHORT.get(chr(byte)) or _byte(byte) for byte in text.encode("utf-8", "surrogateescape"))
+    return "$'" + "".join(escaped) + "'"
+
+
+def _byte(byte: int) -> str:
+    plain = 0x20 <= byte < 0x7F and chr(byte) not in "\\'"
+    return chr(byte) if plain else f"\\x{byte:02x}"
 
 
 def percent(share: float) -> str:

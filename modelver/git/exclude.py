@@ -7,31 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from modelver import files
+from modelver.git.block import BEGIN, END, pattern, split
 from modelver.git.repository import Repository
 
-_BEGIN = b"# modelver: begin (made from the records; what is changed between these lines gets lost)"
-_END = b"# modelver: end"
 _OBJECTS = ".modelver/objects"
-_SPECIAL = re.compile(r"([\\*?\[\]!#])")
-
-
-def pattern(path: str) -> bytes:
-    r"""The anchored gitignore line that means exactly this path.
-
-    A control character cannot stand in a line of its own file, so any one is matched in its place.
-
-    >>> pattern("models/a b[1].bin ")
-    b'/models/a b\\[1\\].bin\\ '
-    """
-    line = "/" + _SPECIAL.sub(r"\\\1", path)
-    line = re.sub(r" $", r"\\ ", line)
-    line = re.sub(r"[\x00-\x1f\x7f]", "[[:cntrl:]]", line)
-    return line.encode("utf-8", "surrogateescape")
 
 
 def hides(repository: Repository, path: str) -> bool:
@@ -80,14 +63,14 @@ def sweep(repository: Repository) -> None:
 
 
 def _lines(repository: Repository) -> list[bytes]:
-    return _split(_content(repository))[1]
+    return split(_content(repository))[1]
 
 
 def _write(repository: Repository, lines: Iterable[bytes], staging: Path) -> None:
     old = _content(repository)
-    before, _, after = _split(old)
+    before, _, after = split(old)
     block = list(dict.fromkeys(lines))
-    marked = [_BEGIN, *block, _END] if block else []
+    marked = [BEGIN, *block, END] if block else []
     new = b"\n".join([*before, *marked, *after, b""])
     if new == old:
         return
@@ -107,15 +90,3 @@ def _content(repository: Repository) -> bytes:
     with contextlib.suppress(FileNotFoundError):
         return _path(repository).read_bytes()
     return b""
-
-
-def _split(content: bytes) -> tuple[list[bytes], list[bytes], list[bytes]]:
-    """The lines before, within and after the block; a block without an end ends with the file."""
-    lines = content.split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
-    if _BEGIN not in lines:
-        return lines, [], []
-    begin = lines.index(_BEGIN)
-    end = lines.index(_END, begin) if _END in lines[begin:] else len(lines)
-    return lines[:begin], lines[begin + 1 : end], lines[end + 1 :]

@@ -1,4 +1,4 @@
-"""The one door to Git's programs: an environment that we chose, and answers that are checked.
+"""The door to Git's programs: an environment that we chose, and answers that are checked.
 
 Rule W8. Every Git process runs without the user's hooks and file-system monitor, with its writes
 flushed, and with only those `GIT_*` variables that name the repository, the identity, configuration or
@@ -14,30 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from modelver.errors import ProgramFailed
-
-_KEPT = {
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_NAMESPACE",
-    "GIT_CEILING_DIRECTORIES",
-    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
-    "GIT_QUARANTINE_PATH",
-    "GIT_EXEC_PATH",
-    "GIT_ASKPASS",
-    "GIT_TERMINAL_PROMPT",
-}
-_KEPT_PREFIXES = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_SSH", "GIT_SSL_")
-
-_NO_HOOKS = {"core.hooksPath": os.devnull}
-_SETTINGS = {
-    "core.fsync": "committed,index",
-    "core.fsmonitor": "false",
-    "core.quotePath": "false",
-}
+from modelver.git.environment import environment, options
 
 LAST_SETTING = b"core.quotepath\nfalse\0"
 """How a whole list of the configuration ends, since Git names what `-c` sets last."""
@@ -120,11 +97,10 @@ class Git:
         One that is `apart` gets no signal of the terminal's, so that it still answers while an interrupted write
         is undone; it ends when its input does.
         """
-        settings = {} if self.as_user else {**_NO_HOOKS, **self.settings, **_SETTINGS}
-        options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+        before = [] if self.as_user else options(self.settings)
         try:
             return subprocess.Popen(
-                ["git", *options, *words],
+                ["git", *before, *words],
                 cwd=self.directory,
                 env=self.environment() | dict(variables or {}),
                 stdin=subprocess.PIPE,
@@ -142,7 +118,7 @@ class Git:
         """The environment of every Git process."""
         if self.as_user:  # Git's words in English, and nothing that would change what a hook does
             return {**os.environ, "LANGUAGE": "en", **self.variables}
-        return _environment() | dict(self.variables)
+        return environment() | dict(self.variables)
 
     def run_hook(self, name: str, *words: str, variables: Mapping[str, str], errors: Path) -> Answer:
         """Run one of the user's hooks if there is one, as Git would: in his environment, and to its end.
@@ -180,15 +156,3 @@ class Git:
                 hint="free some space and run the same command again; nothing was changed",
             )
         return ProgramFailed(f"git {name} failed: {answer.words}")
-
-
-def _environment() -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("GIT_") or name in _KEPT or name.startswith(_KEPT_PREFIXES)
-    }
-    # Literal pathspecs, because a path may look like a pattern; no replacement objects, because what
-    # comes back is checked against its object id; Git's words in English, because we quote them.
-    kept.update(GIT_LITERAL_PATHSPECS="1", GIT_NO_REPLACE_OBJECTS="1", GIT_OPTIONAL_LOCKS="0", LC_ALL="C", LANGUAGE="C")
-    return kept

@@ -11,6 +11,7 @@ from modelver import files
 from modelver.catalog import Catalog
 from modelver.errors import Conflict, ModelverError
 from modelver.git import exclude
+from modelver.git.block import pattern
 from modelver.git.repository import FILE
 from modelver.operations.workspace import Workspace
 
@@ -112,7 +113,7 @@ def gitignored(snapshot: Snapshot, name: str) -> dict[str, bytes | None]:
     old = snapshot.repository.blobs([entry], limit=2**20)[0] if entry else b""
     if old is None or (entry is not None and entry.mode != FILE):
         raise Conflict(f"{path} is no plain file of a size that can be extended", hint="ignore: exclude")
-    line = exclude.pattern(PurePosixPath(name).name)
+    line = pattern(PurePosixPath(name).name)
     if line in old.split(b"\n"):
         return {}
     return {path: old + (b"" if not old or old.endswith(b"\n") else b"\n") + line + b"\n"}

@@ -43,6 +43,55 @@ def told(default: Any = ()) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HookPlaced:
+    """One Git hook of modelver's; `chained` where another runs before it."""
+
+    name: str
+    chained: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class HooksPlaced:
+    """The Git hooks that stand; `changed` is false where they stood before."""
+
+    op: str = "install"
+    directory: str
+    changed: bool
+    hooks: tuple[HookPlaced, ...]
+    remarks: tuple[str, ...] = told()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HooksRemoved:
+    """The Git hooks that were taken away."""
+
+    op: str = "uninstall"
+    directory: str
+    hooks: tuple[str, ...]
+    remarks: tuple[str, ...] = told()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfit:
+    """A file that must not go into a commit, and why; `registered` where its bytes are in the registry already."""
+
+    path: str
+    size: int
+    reason: str
+    registered: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookRan:
+    """What a Git hook found in a commit, and what it has to tell."""
+
+    op: str = "run"
+    hook: str
+    refused: tuple[Unfit, ...] = ()
+    told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Initialised:
     """A registry that stands; `proposals` are settings of this repository that want a second look."""
 
@@ -50,6 +99,8 @@ class Initialised:
     commit: str | None
     branch: str
     proposals: tuple[str, ...]
+    hooks: HooksPlaced | None = None
+    """The Git hooks, where they were asked for."""
     remarks: tuple[str, ...] = told()
 
 

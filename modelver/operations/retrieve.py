@@ -37,10 +37,13 @@ class _Chosen:
     tree: Manifest | None = None
 
 
-def checkout(workspace: Workspace, ref: str, output: str | None = None, *, force: bool = False) -> CheckedOut:
+def checkout(
+    workspace: Workspace, ref: str, output: str | None = None, *, force: bool = False, former: str | None = None
+) -> CheckedOut:
     """Put a version's artifact, or a part of it, into the work tree or at `output`.
 
-    Never writes over bytes that are those of no registered version, unless `force` (rule T3).
+    Never writes over bytes that are those of no registered version, unless `force` (rule T3). Versions that the
+    commit `former` has are registered, too.
     """
     chosen = _choose(workspace, ref)
     target, name = _target(workspace, chosen, output)
@@ -49,7 +52,7 @@ def checkout(workspace: Workspace, ref: str, output: str | None = None, *, force
     if changed:
         if not force:
             _refuse_tracked(workspace, chosen, name, typed=output is not None)
-            _refuse_to_overwrite(workspace, target, there)
+            _refuse_to_overwrite(workspace, target, there, former)
             _refuse_to_lose_more(workspace, target)
             _keep(workspace, target, there)
         with files.disk_errors(f"write {quoted(str(target))}"):
@@ -189,10 +192,11 @@ def _refuse_tracked(workspace: Workspace, chosen: _Chosen, name: str | None, *, 
     raise Damaged(f"{_where(chosen)}: {message}", hint=hint)
 
 
-def _refuse_to_overwrite(workspace: Workspace, target: Path, there: str | None) -> None:
+def _refuse_to_overwrite(workspace: Workspace, target: Path, there: str | None, former: str | None) -> None:
     if not os.path.lexists(target):
         return
-    if there is None or not _is_registered(workspace.at_head, there):
+    known = [workspace.at_head, *([Catalog(workspace.repository, former)] if former else [])]
+    if there is None or not any(_is_registered(catalog, there) for catalog in known):
         raise Conflict(
             f"{quoted(_shown(workspace, target), 200)} holds bytes that are those of no registered version",
             hint=["modelver add it first, or move it away", "or --force to lose them"],

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from modelver.domain.records import Values
-from modelver.domain.text import printable
+from modelver.domain.text import printable, size_of
 from modelver.records import yaml
+from modelver.records.defaults import MAX_SIZE
 from modelver.records.nodes import Convert, Faults, Fields, Node, Wrong
 from modelver.records.rules import Rules, note_unknown, read_rules
 from modelver.records.values import format_number, mapping, one_of, text, truth
@@ -15,10 +16,6 @@ from modelver.records.values import format_number, mapping, one_of, text, truth
 _KEYS = "format branch stages metrics comparison remotes objects tags ignore commit hooks"
 _LINKS = ("reflink", "copy", "hardlink")
 _IGNORES = ("exclude", "gitignore")
-
-
-def _nothing() -> Values:
-    return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +44,14 @@ class Commit:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """What the Git hooks do: put artifacts in place or not, and the bytes of the largest model file they let pass."""
+
+    checkout: bool = False
+    max_size: int = MAX_SIZE
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """The configuration, every key with its default; `warnings` tell of keys that nothing reads."""
 
@@ -57,7 +62,7 @@ class Config:
     tags: Tags = field(default_factory=Tags)
     ignore: str = "exclude"
     commit: Commit = field(default_factory=Commit)
-    hooks: Values = field(default_factory=_nothing)
+    hooks: Hooks = field(default_factory=Hooks)
     warnings: tuple[str, ...] = ()
 
 
@@ -79,7 +84,7 @@ def parse_config(data: bytes, name: str) -> Config:
         tags=_tags(fields.section("tags"), warnings),
         ignore=fields.may("ignore", one_of(*_IGNORES), "exclude"),
         commit=_commit(fields.section("commit"), warnings),
-        hooks=fields.may("hooks", _section, {}),
+        hooks=_hooks(fields.section("hooks"), warnings),
     )
     note_unknown(fields, _KEYS.split(), warnings)
     faults.check()
@@ -111,8 +116,19 @@ def _commit(fields: Fields, warnings: Faults) -> Commit:
     return commit
 
 
-def _section(node: Node) -> Values:
-    return {} if node.value is None else mapping(node)
+def _hooks(fields: Fields, warnings: Faults) -> Hooks:
+    hooks = Hooks(checkout=fields.may("checkout", truth, False), max_size=fields.may("max_size", _size, MAX_SIZE))
+    note_unknown(fields, ("checkout", "max_size"), warnings)
+    return hooks
+
+
+def _size(node: Node) -> int:
+    """A number of bytes, alone or with a unit."""
+    value = node.value
+    found = size_of(value) if isinstance(value, str) else value if isinstance(value, int) else None
+    if found is None or isinstance(found, bool) or found < 0:
+        raise Wrong("a size like 10MB, 1GiB or a number of bytes")
+    return found
 
 
 def _branch(node: Node) -> str | None:

@@ -87,6 +87,7 @@ def test_commands_and_options(staged: World) -> None:
     assert offered(staged, "--install") == ["--install-completion"]
     assert offered(staged, "add", "x", "--bump", "m") == ["major", "minor"]
     assert offered(staged, "--show-completion", "") == ["bash", "zsh", "fish"]
+    assert offered(staged, "hooks", "un") == ["uninstall"]
 
 
 @pytest.mark.parametrize("name", list(app.COMMANDS))

@@ -16,7 +16,7 @@ def test_one_commit_with_three_files(plain: World) -> None:
     """S1: `init` commits `.gitattributes`, `.gitignore` and `config.yaml` below .modelver, and says in which commit."""
     head = plain.git("rev-parse", "HEAD")
     made = plain.json("init")
-    assert made == {"created": True, "commit": made["commit"], "branch": "main", "proposals": []}
+    assert made == {"created": True, "commit": made["commit"], "branch": "main", "proposals": [], "hooks": None}
     assert plain.git("rev-parse", "HEAD", "HEAD~1") == f"{made['commit']}\n{head}"
     assert plain.git("show", "--name-only", "--format=%s", "HEAD").split("\n") == ["modelver: init", "", *FILES, ""]
     assert plain.git("log", "-1", "--format=%(trailers:key=Modelver-Op,valueonly)").strip() == "init"

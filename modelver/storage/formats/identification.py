@@ -57,6 +57,27 @@ def identify(path: Path) -> str | None:
     return _name(head, tail, status.st_size, path.suffix.lower())
 
 
+# What weights come in; the other formats hold anything. Of files in none of these a suffix tells.
+_MODELS = "gguf npy npz hdf5 keras tflite catboost lightgbm torch safetensors onnx pickle joblib"
+_WEIGHTS = (
+    ".safetensors .gguf .ggml .onnx .pt .pth .ckpt .h5 .hdf5 .keras .pkl .pickle .joblib .npy .npz .tflite .pb .bin "
+    ".weights .msgpack .model .cbm .ubj .pdparams .params .mlmodel .t7 .caffemodel .llamafile .engine"
+)
+
+
+def model_format(head: bytes, tail: bytes, size: int, name: str) -> str | None:
+    """What kind of model file one with these first and last bytes is: its format, else its suffix; None for others.
+
+    >>> model_format(b"GGUF", b"", 4, "weights"), model_format(b"text", b"", 4, "a/b.pt"), model_format(b"", b"", 0, "")
+    ('gguf', '.pt', None)
+    """
+    suffix = Path(name).suffix.lower()
+    found = _name(head, tail, size, suffix)
+    if found in _MODELS.split():
+        return found
+    return suffix if suffix in _WEIGHTS.split() else None
+
+
 def _name(head: bytes, tail: bytes, size: int, suffix: str) -> str | None:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip(head, tail, suffix)

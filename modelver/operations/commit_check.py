@@ -1,0 +1,189 @@
+"""What a commit must not take in: bytes that are a registered artifact, and large model files.
+
+The hook `pre-commit` asks at every commit, most often in vain, so nothing is loaded or read before it is needed.
+"""
+
+from __future__ import annotations
+
+from modelver.errors import ModelverError
+from modelver.git.quick import Lookup
+from modelver.git.staged import Index, StagedFile, below_tag, tags_ending_in
+from modelver.records.defaults import MAX_SIZE
+
+TYPE_CHECKING = False  # see modelver/git/environment.py
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelver.domain.records import Version
+    from modelver.operations.results import Unfit
+
+_MODELS = ".modelver/models"
+_CONFIG = ".modelver/config.yaml"
+_RECORD_LIMIT = 256 * 1024  # bytes
+_END = 8192  # bytes at both ends of a file, by which its format is known
+_LARGE = 2**20  # bytes from which on a file is also looked for among versions that only their tag knows
+
+
+class _Blob:
+    """A file of the commit as its bytes go by: both ends, size and SHA-256."""
+
+    def __init__(self, file: StagedFile, size: int) -> None:
+        self.file = file
+        self.size = size
+        self.digest = ""
+        self.head = self.tail = b""
+
+
+class _Check:
+    """One look at a commit, with the conversation in which it is held."""
+
+    def __init__(self, index: Index, lookup: Lookup) -> None:
+        self.index = index
+        self.lookup = lookup
+        self.remarks: list[str] = []
+
+    def run(self, files: Sequence[StagedFile]) -> Iterator[Unfit]:
+        configuration, *headers = self.lookup.headers([f"HEAD:{_CONFIG}", *(file.oid for file in files)])
+        blobs = [_Blob(file, header[1]) for file, header in zip(files, headers, strict=True) if header and header[1]]
+        records = self._records()
+        limit = self._limit(configuration)
+        hidden = self._hidden(files)
+        for blob in blobs:
+            if artifact := _above(blob.file, hidden):
+                reason = f"lies in {artifact}, a registered artifact, which is kept from Git"
+                yield _unfit(blob, reason, registered=True)
+                continue
+            if records or blob.size > min(limit, _LARGE):
+                self._read(blob)
+            versions = self._versions_of(blob, records)
+            if not blob.file.is_new and any(version.artifact.path == blob.file.path for version in versions):
+                continue  # registered where Git tracks it, as `add --allow-tracked` does
+            if versions:
+                reason = f"has the bytes of {versions[0].model} {versions[0].version}"
+                yield _unfit(blob, reason, registered=True)
+            elif blob.size > limit and (kind := _kind(blob)):
+                reason = f"is a model file ({kind}) over the limit of {_size(limit)}"
+                yield _unfit(blob, reason, registered=False)
+
+    def _read(self, blob: _Blob) -> None:
+        import hashlib
+
+        hashed = hashlib.sha256()
+
+        def take(piece: bytes) -> None:
+            hashed.update(piece)
+            blob.head = blob.head or piece[:_END]
+            blob.tail = (blob.tail + piece[-_END:])[-_END:]
+
+        self.lookup.pour(blob.file.oid, take)
+        blob.digest = hashed.hexdigest()
+
+    # ---- what is registered ------------------------------------------------------------------------------------
+
+    def _records(self) -> dict[str, list[tuple[str, str]]]:
+        """Path and object id of the records in the index, by the first eight digits of the artifact."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for path, oid in self.index.records:
+            if "/versions/" in path:
+                found.setdefault(path.removesuffix(".yaml")[-8:], []).append((path, oid))
+        return found
+
+    def _versions_of(self, blob: _Blob, records: dict[str, list[tuple[str, str]]]) -> list[Version]:
+        """The versions whose artifact a file is."""
+        near = records.get(blob.digest[:8], [])
+        if not near and blob.size >= _LARGE:
+            near = self._tagged(blob.digest[:8])
+        found = []
+        for path, oid in near:
+            from modelver.records.schema import parse_version
+
+            try:
+                record = parse_version(self.lookup.contents(oid), path)
+            except ModelverError as error:
+                self.remarks.append(f"{path} cannot be read: {error.message}")
+                continue
+            if record.artifact.digest == f"sha256:{blob.digest}":
+                found.append(record)
+        return found
+
+    def _tagged(self, digits: str) -> list[tuple[str, str]]:
+        """Path and object id of the records that only tags know, of versions whose id ends in some digits."""
+        found = []
+        for tag in tags_ending_in(self.index.directory, digits):
+            found += below_tag(self.index.directory, tag, f"/{tag.rpartition('/')[2]}.yaml")
+        return [(path, oid) for path, oid in found if "/versions/" in path]
+
+    def _hidden(self, files: Sequence[StagedFile]) -> set[bytes]:
+        """The lines that keep artifacts from Git, where a new file may lie below one."""
+        if not any(file.is_new and "/" in file.path for file in files):
+            return set()
+        from modelver.git.block import split
+
+        return set(split(self.index.ignore_list())[1])
+
+    # ---- how large a model file may be -------------------------------------------------------------------------
+
+    def _limit(self, configuration: tuple[str, int] | None) -> int:
+        """The largest model file that may pass; the reader of YAML is loaded only where the configuration says so."""
+        if configuration is None or configuration[1] > _RECORD_LIMIT:
+            return MAX_SIZE
+        data = self.lookup.contents(configuration[0])
+        if b"max_size" not in data:
+            return MAX_SIZE
+        from modelver.records.config import parse_config
+
+        try:
+            return parse_config(data, _CONFIG).hooks.max_size
+        except ModelverError as error:
+            self.remarks.append(f"{error.message}; so the limit is {_size(MAX_SIZE)}")
+            return MAX_SIZE
+
+
+def check(directory: str, names: Sequence[str] = ()) -> tuple[list[Unfit], list[str]]:
+    """Look at what the next commit takes in, or at the files of these names as they are in the index.
+
+    What must not go in, and remarks. Where modelver was never used, the next commit is no business of ours.
+    """
+    index = Index(directory, _CONFIG, _MODELS)
+    if not names and not index.is_ours:
+        return [], []
+    files = index.chosen(names) if names else index.staged()
+    files = [file for file in files if not file.path.startswith(".modelver/")]
+    if not files:
+        return [], []
+    lookup = Lookup(directory)
+    try:
+        look = _Check(index, lookup)
+        return list(look.run(files)), look.remarks
+    finally:
+        lookup.close()
+
+
+def _unfit(blob: _Blob, reason: str, *, registered: bool) -> Unfit:
+    from modelver.operations.results import Unfit
+
+    return Unfit(path=blob.file.path, size=blob.size, reason=reason, registered=registered)
+
+
+def _above(file: StagedFile, hidden: set[bytes]) -> str | None:
+    """The artifact that a new file lies in, by the list of what is hidden from Git."""
+    if not hidden or not file.is_new:
+        return None
+    from modelver.git.block import pattern
+
+    parts = file.path.split("/")
+    above = ("/".join(parts[:count]) for count in range(1, len(parts)))
+    return next((path for path in above if pattern(path) in hidden), None)
+
+
+def _kind(blob: _Blob) -> str | None:
+    from modelver.storage.formats.identification import model_format
+
+    return model_format(blob.head, blob.tail, blob.size, blob.file.path)
+
+
+def _size(count: int) -> str:
+    from modelver.domain.text import size
+
+    return size(count)
