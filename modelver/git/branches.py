@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import PurePosixPath
 
 from modelver.errors import Conflict, UsageError
 from modelver.git.repository import Head, Repository
@@ -14,7 +15,7 @@ def chosen(repository: Repository, name: str, start: str | None = None) -> Head:
     Raises `UsageError` for what is no name of a branch, `Conflict` for one that another work tree has checked out.
     """
     ref = f"refs/heads/{name}"
-    plain = name.isprintable() and not name.startswith("-") and name != "HEAD"
+    plain = name.isprintable() and not name.startswith(("-", "refs/")) and name != "HEAD"
     if not plain or repository.git.run("check-ref-format", ref, accept=(0, 1)).code:
         raise UsageError(f"{name!r} is no name of a branch", hint="git check-ref-format --help    has the rules")
     head = repository.head()
@@ -25,5 +26,15 @@ def chosen(repository: Repository, name: str, start: str | None = None) -> Head:
         found, _, place = line.partition("\0")
         if found == ref and place:
             raise Conflict(f"{name} is checked out in {place}", hint=f"modelver -C {place} …    writes there")
+        if found != ref:
+            raise _no_room(name, found)
+    for above in list(PurePosixPath(ref).parents)[:-3]:
+        if repository.commit(above.as_posix()):
+            raise _no_room(name, above.as_posix())
     commit = repository.commit(ref)
-    return Head(ref, commit or start or head.commit, new=commit is None)
+    return Head(ref, commit or head.commit, new=commit is None)
+
+
+def _no_room(name: str, other: str) -> Conflict:
+    other = other.removeprefix("refs/heads/")
+    return Conflict(f"there is a branch {other}, so there can be none {name}", hint="choose another name")

@@ -86,7 +86,8 @@ class Scene:
             if target is not None and self.catalog.same_record(each.model, each.version, target):
                 made.append(each.tag(target))
                 continue
-            fault = "is not here; `modelver sync` makes both" if target is None else "is wrong; see modelver verify"
+            ways = "`git fetch --tags` may bring it, `modelver sync --push` makes both"
+            fault = f"is not here; {ways}" if target is None else "is wrong; see modelver verify"
             self.remarks.append(f"{each.name} is not announced, because the tag of {each.version} {fault}")
         return made
 
