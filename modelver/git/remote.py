@@ -83,14 +83,18 @@ class Remote:
                 refs[ref] = oid
         return State(refs, {ref: commits.get(ref, oid) for ref, oid in refs.items()})
 
-    def fetch(self, branches: Sequence[str], tags: Sequence[str]) -> None:
-        """Bring branches, and tags over whatever has their names here; one connection."""
+    def fetch(self, branches: Sequence[str], tags: Sequence[str] = (), *, alone: bool = False) -> None:
+        """Bring branches, and tags over whatever has their names here; one connection.
+
+        With `alone`, a shallow clone gets the commits of the tags without what was before them.
+        """
         specs = [
             f"+refs/heads/{branch}:{self.tracking(branch)}" if self.tracked else f"refs/heads/{branch}"
             for branch in branches
         ]
         specs += [f"+{ref}:{ref}" for ref in tags]
-        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules")
+        options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules"]
+        options += ["--depth=1"] if alone and self.repository.shallow else []
         text = "\n".join([*specs, ""]).encode("utf-8", "surrogateescape")
         if specs:
             self._ask("fetch", *options, "--stdin", "--", self.name, input=text)

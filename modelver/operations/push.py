@@ -32,6 +32,9 @@ from modelver.records import layout
 AT_ONCE = 3
 """Tags in a push that has some to announce: for more, the large forges start no job."""
 
+MOST = 1000
+"""Tags in any other push: they are words of a command line, which has its bounds."""
+
 _OURS = re.compile(r"refs/(?:tags|modelver)/(?:v\d{14}_[0-9a-f]{8}|(?P<model>[^#@]+)[#@].+)")
 
 
@@ -42,6 +45,10 @@ def _is_ours(ref: str, models: Collection[str]) -> bool:
     """
     match = _OURS.fullmatch(ref)
     return match is not None and (match["model"] is None or match["model"] in models)
+
+
+def _parts(whole: Sequence[Announcement], size: int) -> list[Sequence[Announcement]]:
+    return [whole[start : start + size] for start in range(0, len(whole), size)]
 
 
 class _LostRace(Exception):
@@ -142,7 +149,7 @@ class _Round:
             if (commit(self.remote.tracking(each)) if self.remote.tracked else commit(refs[f"refs/heads/{each}"]))
             != refs[f"refs/heads/{each}"]
         ]
-        self.remote.fetch(lacking, [])
+        self.remote.fetch(lacking)
 
     def _fetch_over(self, models: Collection[str]) -> None:
         """Bring the remote's tags of ours over those that are otherwise here."""
@@ -155,7 +162,13 @@ class _Round:
         """Bring the tags of versions that something is to be announced of, where only the remote has them."""
         wanted = {f"refs/{kind}/{each.version}" for each in found.events for kind in ("tags", "modelver")}
         here = self.repository.refs(*wanted) if wanted else {}
-        self.remote.fetch([], sorted(ref for ref in wanted & self.state.refs.keys() if ref not in here))
+        self._fetch_tags(sorted(ref for ref in wanted & self.state.refs.keys() if ref not in here))
+
+    def _fetch_tags(self, refs: Sequence[str]) -> None:
+        """Bring tags; where this clone is shallow, not all of the history that it left out with them."""
+        known = [ref for ref in refs if self.repository.commit(self.state.commits[ref])]
+        self.remote.fetch([], known)
+        self.remote.fetch([], [ref for ref in refs if ref not in known], alone=True)
 
     # ---- one round -------------------------------------------------------------------------------------------
 
@@ -293,8 +306,10 @@ class _Round:
         if len(made) <= AT_ONCE:
             pushes = [(first, made)]
         else:
-            parts = [events[start : start + AT_ONCE] for start in range(0, len(events), AT_ONCE)]
-            pushes = [(first, versions), *(([], part) for part in parts)]
+            parts = [*_parts(versions, MOST), *_parts(events, AT_ONCE)]
+            pushes = [(first, []), *(([], part) for part in parts)]
+            if versions:
+                pushes[:2] = [(first, parts[0])]
         for specs, tags in pushes:
             if specs or tags:
                 self._push_at_once([*specs, *(f"{each.ref}:{each.ref}" for each in tags)], tags)

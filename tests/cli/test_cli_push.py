@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import importlib.util
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from teams import Team, announcements, head, names, synced, tags
-from worlds import World, Worlds
+from worlds import PROJECT, World, Worlds
 
 NOTHING = {"new": [], "wrong": [], "pushed": [], "replayed": 0}
 
@@ -744,3 +745,47 @@ def test_a_link_of_the_users_is_not_written_through(pair: tuple[World, World], t
     assert ann.cli("sync", "--push", code=None).code in (4, 5)
     assert unmoved(ann) == before
     assert list(outside.iterdir()) == []
+
+
+# ---- clones of every kind, and many at once ------------------------------------------------------------------
+
+
+def test_a_shallow_clone_registers_on_top_of_others(team: Team) -> None:
+    """B7: as a CI job does; its history is not fetched for that, and what is announced is right."""
+    job, other = team.clone("job", "--depth", "1", "--no-tags"), team.clone("other")
+    other.add("meanwhile")
+    synced(other)
+    new = job.add("by the job", label="1.0.0").version
+    with job.registry as registry:
+        registry.promote("fraud~3", "production")
+    answer = synced(job)
+    assert names(answer) == [new, "fraud@v1.0.0", "fraud#production#1"]
+    assert answer["replayed"] == 2
+    assert job.git("rev-list", "--count", "HEAD") == "4\n"
+    after = team.clone("after")
+    with after.registry as registry:
+        assert registry.verify().problems == ()
+        assert registry.verify().missing_tags == ()
+
+
+def test_a_shallow_clone_fetches_a_version_without_what_was_before_it(team: Team) -> None:
+    """B7: the tag of a version that is announced comes with its commit alone."""
+    job = team.clone("job", "--depth", "1", "--no-tags")
+    with job.registry as registry:
+        oldest = registry.versions("fraud").versions[-1].version
+        registry.promote(oldest, "production")
+    assert names(synced(job)) == ["fraud#production#1"]
+    assert job.git("rev-list", "--count", oldest) == "1\n"
+    assert job.git("rev-list", "--count", "HEAD") == "2\n"
+
+
+def test_eight_clones_register_at_once(tmp_path: Path) -> None:
+    """B7: 8 x 3 versions, each with label and stage and a `sync --push` of its own; all are there, nothing by hand."""
+    spec = importlib.util.spec_from_file_location("benchmark", PROJECT / "benchmarks" / "teams.py")
+    assert spec is not None
+    assert spec.loader is not None
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    figures = benchmark.run(tmp_path, 8, 3, labels=True)
+    assert (figures["versions"], figures["tags"], figures["merges"]) == (24, 72, 0)
+    assert figures["pushes tried"] >= figures["pushes taken"] >= 24
