@@ -242,7 +242,7 @@ class Worlds:
         self._models = models
 
     def make(self, top: Path, kind: str = "registry") -> World:
-        """A new world at `top`: `plain` (one commit), `registry` (after init), `fraud` (three versions)."""
+        """A new world at `top`: `plain` (one commit), `registry` (after init), or one that is told of below."""
         model = self._model(kind)
         shutil.copytree(model, top, symlinks=True, dirs_exist_ok=True)
         world = World(top)
@@ -275,9 +275,19 @@ class Worlds:
         for number in (1, 2, 3):
             world.add(f"fraud {number}", metrics={"auc": (80 + number) / 100}, message=f"attempt {number}")
 
+    def announced(self, top: Path) -> None:
+        """Three versions, the second of which is 1.0.0, and four changes of the stage `production`."""
+        with self.make(top, "fraud").registry as registry:
+            registry.tag("fraud~1", "1.0.0")
+            registry.promote("fraud~1", "production", message="first")
+            registry.promote("fraud", "production")
+            registry.rollback("fraud", "production")
+            registry.demote("fraud", "production")
+
 
 _KINDS: dict[str, Callable[[Worlds, Path], None]] = {
     "plain": Worlds.plain,
     "registry": Worlds.with_registry,
     "fraud": Worlds.fraud,
+    "announced": Worlds.announced,
 }

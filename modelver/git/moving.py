@@ -12,16 +12,19 @@ import dataclasses
 import errno
 import os
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from modelver.errors import Conflict
+from modelver.domain import paths
+from modelver.domain.text import quoted
+from modelver.errors import Conflict, Damaged
 from modelver.git import index, worktree
 from modelver.git.process import Git
 from modelver.git.repository import Repository
 
 _SUBMODULE = "160000"
+_FILES = ("100644", "100755")
 
 
 @dataclass(frozen=True)
@@ -45,16 +48,24 @@ def differences(repository: Repository, old: str, new: str) -> list[Difference]:
     return found
 
 
+def refuse_hostile(repository: Repository, old: str, new: str) -> None:
+    """Raise `Damaged` for a commit with files that would come to lie in `.git` or outside of the work tree."""
+    for path in (each.path for each in differences(repository, old, new) if each.new):
+        if any(part in ("", ".", "..") or paths.is_git(part) for part in path.split("/")):
+            raise Damaged(f"{new[:10]} has a path that no commit may have: {quoted(path)}")
+
+
 def forward(repository: Repository, old: str, new: str, staging: Path) -> None:
     """Put the files of `new` into the work tree and leave its index at `staging / "new-index"`, unpublished.
 
     Raises `Conflict` with Git's words, before anything has changed, where a change of the user's is in the way.
     """
-    _refuse_blocked(repository, old, new, staging)
     found = differences(repository, old, new)
+    _refuse_blocked(repository, old, new, staging)
+    _refuse_covered(repository, found)
     wanted = {each.path: each.new for each in found}
     outside = _outside(repository, wanted, staging)
-    _place(repository, {path: entry for path, entry in wanted.items() if path not in outside}, staging)
+    _place(repository, {path: entry for path, entry in wanted.items() if path not in outside}, new, staging)
     draft = staging / "new-index"
     index.copy(repository.index, draft)
     git = _with_index(repository, draft)
@@ -70,7 +81,7 @@ def back(repository: Repository, old: str, new: str, staging: Path) -> None:
     found = {each.path: each for each in differences(repository, old, new)}
     as_new = _matching(repository, {path: each.new for path, each in found.items()}, staging)
     as_old = _matching(repository, {path: each.old for path, each in found.items()}, staging)
-    _place(repository, {path: found[path].old for path in as_new - as_old}, staging)
+    _place(repository, {path: found[path].old for path in as_new - as_old}, old, staging)
     entries = repository.indexed(*(found if len(found) < 500 else ()))
     lines = []
     for path, each in found.items():
@@ -99,6 +110,24 @@ def _refuse_blocked(repository: Repository, old: str, new: str, staging: Path) -
             f"changes of yours are in the way: {answer.words.removeprefix('error: ').removeprefix('fatal: ')}",
             hint="commit them, or put them aside with `git stash -u`, then run the command again",
         )
+
+
+def _refuse_covered(repository: Repository, found: Sequence[Difference]) -> None:
+    """Raise `Conflict` for files that come in where an ignored one lies, which Git would take for rubbish.
+
+    It may be an artifact that nobody has registered yet.
+    """
+    assert repository.work_tree is not None
+    known = {each.path for each in found if each.old}
+    for path in (each.path for each in found if each.new and not each.old and each.new[0] != _SUBMODULE):
+        place = repository.work_tree / path
+        if place.is_dir() and not place.is_symlink():
+            inside = (file for file in place.rglob("*") if file.is_symlink() or not file.is_dir())
+            if all(file.relative_to(repository.work_tree).as_posix() in known for file in inside):
+                continue
+        elif not os.path.lexists(place) or repository.indexed(path):
+            continue
+        raise Conflict(f"{path} lies here untracked, and comes in from there", hint=f"mv {path} {path}.mine")
 
 
 def _with_index(repository: Repository, place: Path) -> Git:
@@ -138,22 +167,40 @@ def _matching(repository: Repository, entries: Mapping[str, tuple[str, str] | No
     }
 
 
-def _place(repository: Repository, entries: Mapping[str, tuple[str, str] | None], staging: Path) -> None:
-    """Make the work tree so: first all files aside, then what goes, then what comes, each in one step."""
+def _place(repository: Repository, entries: Mapping[str, tuple[str, str] | None], commit: str, staging: Path) -> None:
+    """Make the work tree as a commit has it: all files aside, then what goes, then what comes, each in one step."""
     assert repository.work_tree is not None
-    files = {path: entry for path, entry in entries.items() if entry and entry[0] != _SUBMODULE}
+    coming = {path: entry for path, entry in entries.items() if entry}
+    going = entries.keys() - coming.keys()
+    aside = _made(repository, {p: e for p, e in coming.items() if e[0] != _SUBMODULE}, commit, staging)
+    worktree.refuse_links(repository, entries, going=going)
+    for path in going:
+        _remove(repository.work_tree, path)
+    for path, entry in coming.items():
+        _put(None if entry[0] == _SUBMODULE else aside / path, repository.work_tree / path)
+
+
+def _made(repository: Repository, files: Mapping[str, tuple[str, str]], commit: str, staging: Path) -> Path:
+    """Files of a commit as Git makes them, in a work tree of their own, where its attributes lie too."""
     aside = staging / "files"
     shutil.rmtree(aside, ignore_errors=True)
-    git = _scratch(repository, files, staging / "files-index")
-    words = ("checkout-index", "-q", "-f", "-z", "--stdin", f"--prefix={aside}/")
-    git.run(*words, input=os.fsencode("".join(f"{path}\0" for path in files)))
-    worktree.refuse_links(repository, entries)
-    for path, entry in entries.items():
-        if entry is None:
-            _remove(repository.work_tree, path)
-    for path, entry in entries.items():
-        if entry is not None:
-            _put(aside / path if path in files else None, repository.work_tree / path)
+    aside.mkdir()
+    if files:
+        attributes = _attributes(repository, files, commit)
+        git = _scratch(repository, {**attributes, **files}, staging / "files-index")
+        git = dataclasses.replace(git, directory=aside, variables={**git.variables, "GIT_WORK_TREE": str(aside)})
+        for each in (attributes, files):
+            words = ("checkout-index", "-q", "-f", "-z", "--stdin")
+            git.run(*words, input=os.fsencode("".join(f"{path}\0" for path in each)))
+    return aside
+
+
+def _attributes(repository: Repository, files: Iterable[str], commit: str) -> dict[str, tuple[str, str]]:
+    """The `.gitattributes` of a commit in and above the directories of some paths."""
+    root = repository.root(commit)
+    folders = {folder for path in files for folder in PurePosixPath(path).parents}
+    found = {path: repository.entry(root, path) for path in ((each / ".gitattributes").as_posix() for each in folders)}
+    return {path: (entry.mode, entry.oid) for path, entry in found.items() if entry and entry.mode in _FILES}
 
 
 def _remove(top: Path, path: str) -> None:
@@ -184,9 +231,9 @@ def _put(source: Path | None, target: Path) -> None:
         os.replace(beside, target)
 
 
-def sweep(repository: Repository, paths: Sequence[str]) -> None:
+def sweep(repository: Repository, drafts: Sequence[str]) -> None:
     """Remove the drafts that a kill left in a work tree on another file system."""
     assert repository.work_tree is not None
-    for path in paths:
+    for path in drafts:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             (repository.work_tree / f"{path}.modelver-moving").unlink()

@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 from modelver.errors import Conflict
-from modelver.git import exclude, index, worktree
+from modelver.git import exclude, index, moving, worktree
 from modelver.git.change import Change, Move, Snapshot, Tag
 from modelver.git.configuration import Configuration, Identity
 from modelver.git.journal import Journal, NewTag, RecordFile
@@ -53,6 +53,7 @@ class Preparation:
 
     def of_move(self, move: Move) -> Journal:
         """The journal of a move to a commit that Git has."""
+        moving.refuse_hostile(self.repository, self.snapshot.head.commit or "", move.commit)
         draft = Draft(self.repository.algorithm)
         journal = self._journal(removed=tuple(move.removed), moved=True)
         tags = tuple(self._tag(tag, move.commit, draft) for tag in move.tags)

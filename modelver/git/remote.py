@@ -55,6 +55,11 @@ class Remote:
             raise NotFound(several, hint=["git remote add origin URL", f"git branch --set-upstream-to=… {branch}"])
         return cls(repository, name, name in known)
 
+    @property
+    def label(self) -> str:
+        """What people and the reflog are told: an address may hold a password."""
+        return self.name if self.tracked else "the remote"
+
     def tracking(self, branch: str) -> str:
         """The remote-tracking ref of a branch."""
         return f"refs/remotes/{self.name}/{branch}"

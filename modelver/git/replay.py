@@ -22,6 +22,15 @@ _BODY = re.compile(
 )
 
 
+class BothChanged(Conflict):
+    """Both sides changed the file at `path`, each in its own way; `commit` is the one of ours that did."""
+
+    def __init__(self, path: str, commit: str) -> None:
+        super().__init__(f"{path} was changed there too, in another way")
+        self.path = path
+        self.commit = commit
+
+
 @dataclass(frozen=True)
 class RecordCommit:
     """A commit that changes records alone: its author as Git writes it, its message, and what it changes."""
@@ -63,7 +72,7 @@ def replay(
 ) -> dict[str, str]:
     """Make the same commits on top of `onto`, oldest first; the new commit for each, which Git has from now on.
 
-    One that changes nothing there any more has none of its own. Raises `Conflict` where both sides changed a file
+    One that changes nothing there any more has none of its own. Raises `BothChanged` where both sides changed a file
     differently: a person has to decide.
     """
     draft = Draft(repository.algorithm)
@@ -81,6 +90,8 @@ def replay(
                 continue
             data = _content(repository, new) if new else None
             if there != old:
+                if not change.path.endswith(".gitignore") or change.new is None:
+                    raise BothChanged(change.path, commit.id)
                 data = _both(repository, change, there)
             files[change.path] = data
             since[change.path] = None if data is None else draft.add("blob", data)
@@ -116,9 +127,8 @@ def _content(repository: Repository, oid: str) -> bytes:
 
 
 def _both(repository: Repository, change: Difference, there: str | None) -> bytes:
-    """A `.gitignore` that both sides extended has the lines of both; any other file is for a person."""
-    if not change.path.endswith(".gitignore") or change.new is None:
-        raise Conflict(f"{change.path} was changed on the remote too, in another way")
+    """A `.gitignore` that both sides extended, with the lines of both."""
+    assert change.new is not None
     old = _content(repository, change.old[1]).splitlines() if change.old else []
     theirs = _content(repository, there) if there else b""
     added = [line for line in _content(repository, change.new[1]).splitlines() if line not in old]

@@ -404,8 +404,9 @@ class Repository:
 
     def holding(self, commit: str, *prefixes: str) -> str | None:
         """A ref below the prefixes whose history contains a commit, None where there is none."""
-        words = ("for-each-ref", "--count=1", f"--contains={commit}", "--format=%(refname)", *prefixes)
-        return os.fsdecode(self.git.run(*words, end=b"\n").out).strip() or None
+        words = ("for-each-ref", f"--contains={commit}", "--format=%(refname) %(symref)", *prefixes)
+        lines = os.fsdecode(self.git.run(*words, end=b"\n").out).splitlines()
+        return next((line.strip() for line in lines if line.endswith(" ")), None)  # not origin/HEAD, which is another
 
     def newest_before(self, tip: str, moment: datetime) -> str | None:
         """The newest first-parent commit of `tip` that was made until a moment."""

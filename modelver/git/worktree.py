@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from modelver import files
@@ -32,17 +32,22 @@ def refuse_obstacles(repository: Repository, paths: Iterable[RecordFile]) -> Non
             )
 
 
-def refuse_links(repository: Repository, paths: Iterable[str]) -> None:
-    """Raise `Damaged` where a parent of a path is no directory of the work tree, but a link or a file."""
+def refuse_links(repository: Repository, paths: Iterable[str], *, going: Collection[str] = ()) -> None:
+    """Raise `Damaged` where a parent of a path is no directory of the work tree, but a link or a file.
+
+    One that is `going` makes room first.
+    """
     for path in paths:
-        _refuse_links(repository, path)
+        _refuse_links(repository, path, going)
 
 
-def _refuse_links(repository: Repository, path: str) -> None:
+def _refuse_links(repository: Repository, path: str, going: Collection[str]) -> None:
     assert repository.work_tree is not None
     place = repository.work_tree
     for part in path.split("/")[:-1]:
         place = place / part
+        if going and place.relative_to(repository.work_tree).as_posix() in going:
+            return
         try:
             mode = place.lstat().st_mode
         except FileNotFoundError:

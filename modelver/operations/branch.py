@@ -16,14 +16,23 @@ _OURS = b"\nModelver-Op: "
 
 
 class RegistryBranch:
-    """The registry's branch as seen from one `HEAD`; without a configured name, whatever is checked out is it."""
+    """The registry's branch as seen from one `HEAD`; without a configured name, whatever is checked out is it.
+
+    `at` is the commit at which it is read, where that is known better than this clone knows it.
+    """
 
     def __init__(
-        self, repository: Repository, configuration: Callable[[], Configuration], head: Head, name: str | None
+        self,
+        repository: Repository,
+        configuration: Callable[[], Configuration],
+        head: Head,
+        name: str | None,
+        at: str | None = None,
     ) -> None:
         self._repository = repository
         self._configuration = configuration
         self._head = head
+        self._at = at
         self.name = name
 
     @cached_property
@@ -50,6 +59,8 @@ class RegistryBranch:
 
         None where neither is here.
         """
+        if self._at is not None:
+            return self._at
         local, remote = self._local, self._remote
         if local is None or remote is None:
             return local or remote

@@ -10,15 +10,15 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelver.catalog import Catalog
 from modelver.errors import Conflict, ModelverError, ProgramFailed
 from modelver.git.change import Change, Move, Snapshot, Tag
 from modelver.git.objects import tag_of
-from modelver.git.remote import Remote
-from modelver.git.replay import RecordCommit, read, replay
+from modelver.git.remote import Remote, State
+from modelver.git.replay import BothChanged, RecordCommit, read, replay
 from modelver.git.repository import Head, Repository
 from modelver.operations import hiding
 from modelver.operations.announce import Announcement
@@ -32,7 +32,16 @@ from modelver.records import layout
 AT_ONCE = 3
 """Tags in a push that has some to announce: for more, the large forges start no job."""
 
-_OURS = re.compile(r"refs/(tags|modelver)/(v\d{14}_[0-9a-f]{8}|[^#@]+[#@].+)")
+_OURS = re.compile(r"refs/(?:tags|modelver)/(?:v\d{14}_[0-9a-f]{8}|(?P<model>[^#@]+)[#@].+)")
+
+
+def _is_ours(ref: str, models: Collection[str]) -> bool:
+    """Whether a tag's name is a version's, or of a label or stage of a model that is known here.
+
+    Others have such names too: `package@1.0.0` in a repository of many packages.
+    """
+    match = _OURS.fullmatch(ref)
+    return match is not None and (match["model"] is None or match["model"] in models)
 
 
 class _LostRace(Exception):
@@ -69,6 +78,8 @@ def push(workspace: Workspace) -> Synced:
             time.sleep(random.uniform(0.02, 0.3))  # noqa: S311
         except ModelverError as error:
             error.message = without_credentials(error.message)
+            error.args = (error.message,)  # which a traceback shows
+            error.hints = [without_credentials(hint) for hint in error.hints]
             raise
     if tally.replayed:  # with the records of others came the paths of their artifacts
         tally.remarks += hiding.renew(workspace)
@@ -91,11 +102,12 @@ class _Round:
         head = self.repository.head()
         catalog = with_registry(Catalog(self.repository, head.commit))
         self.registry = catalog.config.branch
+        self.state = State({}, {})
         self.branch = self._branch(head, catalog)
         self.remote = Remote.of(self.repository, workspace.configuration, self.branch)
         branches = dict.fromkeys([self.branch, *([self.registry] if self.registry else [])])
         self.state = self.remote.state(*branches)
-        self._fetch([each for each in branches if f"refs/heads/{each}" in self.state.refs])
+        self._fetch_branches([each for each in branches if f"refs/heads/{each}" in self.state.refs])
 
     def _branch(self, head: Head, catalog: Catalog) -> str:
         """The branch on the remote: of the same name; of a detached head the registry's."""
@@ -109,7 +121,10 @@ class _Round:
         return self.registry
 
     def _registry_branch(self, head: Head, catalog: Catalog) -> RegistryBranch:
-        return RegistryBranch(self.repository, lambda: self.workspace.configuration, head, catalog.config.branch)
+        """The registry's branch as the remote has it: what waits here for a push of its own is not announced yet."""
+        name = catalog.config.branch
+        at = self.state.refs.get(f"refs/heads/{name}")
+        return RegistryBranch(self.repository, lambda: self.workspace.configuration, head, name, at)
 
     @property
     def tip(self) -> str | None:
@@ -118,8 +133,8 @@ class _Round:
 
     # ---- what is there ---------------------------------------------------------------------------------------
 
-    def _fetch(self, branches: Sequence[str]) -> None:
-        """Bring what the remote has newer, and its tags of ours over those that are otherwise here."""
+    def _fetch_branches(self, branches: Sequence[str]) -> None:
+        """Bring what the remote has newer."""
         commit, refs = self.repository.commit, self.state.refs
         lacking = [
             each
@@ -127,9 +142,14 @@ class _Round:
             if (commit(self.remote.tracking(each)) if self.remote.tracked else commit(refs[f"refs/heads/{each}"]))
             != refs[f"refs/heads/{each}"]
         ]
-        here = self.repository.refs("refs/tags", "refs/modelver")
-        other = [ref for ref, oid in here.items() if refs.get(ref, oid) != oid and _OURS.fullmatch(ref)]
-        self.remote.fetch(lacking, other)
+        self.remote.fetch(lacking, [])
+
+    def _fetch_over(self, models: Collection[str]) -> None:
+        """Bring the remote's tags of ours over those that are otherwise here."""
+        here, there = self.repository.refs("refs/tags", "refs/modelver"), self.state.refs
+        self.remote.fetch(
+            [], [ref for ref, oid in here.items() if there.get(ref, oid) != oid and _is_ours(ref, models)]
+        )
 
     def _fetch_targets(self, found: Due) -> None:
         """Bring the tags of versions that something is to be announced of, where only the remote has them."""
@@ -144,36 +164,69 @@ class _Round:
         self._rebase()
         head = self.repository.head()
         catalog = with_registry(Catalog(self.repository, head.commit))
-        found = due(catalog, self._registry_branch(head, catalog), self.state.commits)
+        self._fetch_over(catalog.models())
+        found = self._due(catalog, self._registry_branch(head, catalog))
         self._fetch_targets(found)
         made = self._make_tags(found)
         self._push(head.commit or "", made)
         return found
+
+    def _due(self, catalog: Catalog, branch: RegistryBranch) -> Due:
+        """What the remote lacks; of a branch that is not the registry's, its own versions."""
+        found = due(catalog, branch, self.state.commits)
+        if branch.on:
+            return found
+        own = tuple(each for each in found.versions if each.version in catalog.versions(each.model))
+        return Due(versions=own, events=(), wrong=found.wrong)
 
     def _rebase(self) -> None:
         """Put own commits on the remote's tip where that is no part of what is here."""
         tip = self.tip
         if tip is None:
             return
+        apart: list[str] = []
 
         def plan(snapshot: Snapshot) -> Move | None:
             here = snapshot.head.commit
             if here is None or here == tip or self.repository.is_ancestor(tip, here):
                 return None
-            own = self.repository.commits_between(tip, here)
+            apart[:] = own = self.repository.commits_between(tip, here)
             if not own:
                 return None
             writer = self.workspace.writer()
             made = replay(self.repository, self._read(own), tip, writer.identity, writer.configuration)
             self.tally.replayed = max(self.tally.replayed, len(own))
-            message = f"modelver: sync: {len(own)} on top of {self.remote.name}/{self.branch}"
-            return Move(made[own[-1]], message, list(self._moved_tags(made)))
+            models = Catalog(self.repository, here).models()
+            message = f"modelver: sync: {len(own)} on top of {self.remote.label}/{self.branch}"
+            return Move(made[own[-1]], message, list(self._moved_tags(made, models)))
 
         try:
             self.workspace.writer(anonymous=True).write(plan, watched=[layout.CONFIG])
         except Conflict as error:
-            error.message = f"{self.branch} has moved on {self.remote.name}, and {error.message}"
+            if isinstance(error, BothChanged):
+                self._explain(error, apart[-1])
+            if apart:
+                error.message = f"{self.branch} has moved on {self.remote.label}, and {error.message}"
             raise
+
+    @property
+    def _pull(self) -> str:
+        """How the user brings both sides together himself."""
+        return f"git pull --rebase {self.remote.name} {self.branch}" if self.remote.tracked else "git pull --rebase"
+
+    def _explain(self, error: BothChanged, newest: str) -> None:
+        """Name what both sides changed, and the way out."""
+        location = layout.parse_path(error.path)
+        if isinstance(location, layout.StageFile):
+            error.message = f"the stage {location.stage} of {location.model} was moved there too"
+        elif isinstance(location, layout.LabelFile):
+            error.message = f"the label {location.label} of {location.model} was given there too"
+        error.hints = [f"git diff HEAD {self.tip} -- {error.path}    shows both sides"]
+        pull = self._pull
+        if error.commit == newest:
+            error.hints.append(f"modelver undo    takes yours back; then {pull}, and decide again")
+        else:
+            error.hints.append(f"{pull}    stops at {error.commit[:10]} and lets you decide")
 
     def _read(self, own: Sequence[str]) -> list[RecordCommit]:
         """The commits as records; raises `Conflict` where one of them is the user's own work."""
@@ -183,17 +236,17 @@ class _Round:
             if commit is None:
                 raise Conflict(
                     f"{each[:10]} here is no commit of records alone, so it is yours to bring together",
-                    hint=f"git pull --rebase {self.remote.name} {self.branch}    then modelver sync --push",
+                    hint=f"{self._pull}    then modelver sync --push",
                 )
             commits.append(commit)
         return commits
 
-    def _moved_tags(self, made: dict[str, str]) -> Iterator[Tag]:
+    def _moved_tags(self, made: Mapping[str, str], models: Collection[str]) -> Iterator[Tag]:
         """The tags of ours on commits that were made anew, as far as the remote does not have them."""
         refs = self.repository.refs("refs/tags", "refs/modelver")
         targets = self.repository.tag_targets("refs/tags", "refs/modelver")
         for ref, oid in refs.items():
-            if targets[ref] in made and ref not in self.state.refs and _OURS.fullmatch(ref):
+            if targets[ref] in made and ref not in self.state.refs and _is_ours(ref, models):
                 tag = tag_of(self.repository, oid)
                 if tag is not None:
                     yield Tag(ref, tag.tagger, tag.message, made[targets[ref]], oid)
@@ -258,6 +311,9 @@ class _Round:
                     f"where {self.branch} is protected, a pull request brings it: modelver … --branch NAME"
                 )
             raise error
-        refs = [spec.partition(":")[2] for spec in specs]
+        pairs = [spec.split(":", 1) for spec in specs]
+        refs = [ref for _, ref in pairs]
+        pushed = {ref: oid for oid, ref in pairs if ref.startswith("refs/heads/")}
+        self.state = State({**self.state.refs, **pushed}, self.state.commits)
         self.tally.pushed += [ref.removeprefix("refs/").partition("/")[2] for ref in refs]
         self.tally.new.update({each.ref: each for each in tags})

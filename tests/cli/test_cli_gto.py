@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from worlds import World, environment, shown
 
-pytestmark = pytest.mark.skipif(
+needs_gto = pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("gto") is None and not os.environ.get("MODELVER_REQUIRE_ALL"),
     reason="gto is not installed",
 )

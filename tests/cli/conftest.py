@@ -1,0 +1,26 @@
+"""For the tests of the program: a team in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from teams import Team
+from worlds import Worlds
+
+
+@pytest.fixture
+def found(worlds: Worlds, tmp_path: Path) -> Callable[..., Team]:
+    """`found(kind)`: a team whose hub starts from a world of a kind."""
+
+    def team(kind: str = "fraud") -> Team:
+        return Team.of(tmp_path, kind, worlds)
+
+    return team
+
+
+@pytest.fixture
+def team(found: Callable[..., Team]) -> Team:
+    """A team whose hub has three versions of the model `fraud`."""
+    return found()

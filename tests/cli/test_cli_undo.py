@@ -1,0 +1,254 @@
+"""`undo`: the last operation as if it had never been, as long as nobody else can know of it (rule B8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from teams import Team, head, synced, tags
+from worlds import World, sha256
+
+HIDDEN = [".git/objects", ".git/modelver", ".git/logs", ".git/index", ".modelver"]
+
+
+def state(world: World) -> dict[str, object]:
+    """All that an operation changes: refs, index entries, records, the list of hidden paths."""
+    found = world.everything(but=HIDDEN)
+    found = {path: each for path, each in found.items() if not path.startswith((".git/refs", ".git/packed-refs"))}
+    return found | {
+        "refs": world.git("for-each-ref"),
+        "index": world.git("ls-files", "-s"),
+        "status": world.git("status", "--porcelain", "--untracked-files=all"),
+        "records": {
+            path: each
+            for path, each in world.everything(but=[".git"]).items()
+            if path.startswith(".modelver/") and not isinstance(each, int)
+        },
+    }
+
+
+def refused(world: World, *words: str) -> str:
+    """What `undo` says that is refused and moves nothing."""
+    before = state(world)
+    err = world.cli("undo", code=4).err
+    assert state(world) == before
+    assert all(word in err for word in words), err
+    return err
+
+
+@pytest.fixture
+def announced(make: Callable[..., World]) -> World:
+    """Three versions, a label and four changes of a stage."""
+    return make("announced")
+
+
+OPERATIONS = {
+    "add": ("add", "new.bin", "-n", "fraud"),
+    "add of a new model": ("add", "new.bin", "-n", "churn"),
+    "add with label and stage": ("add", "new.bin", "-n", "fraud", "--label", "2.0.0", "--stage", "staging"),
+    "tag": ("tag", "fraud", "3.0.0"),
+    "tag --delete": ("tag", "--delete", "fraud@1.0.0"),
+    "promote": ("promote", "fraud", "production"),
+    "promote to a new stage": ("promote", "fraud", "canary"),
+    "rollback": ("rollback", "fraud", "production"),
+    "archive": ("archive", "fraud"),
+    "note": ("note", "fraud", "--metric", "auc=0.5"),
+    "yank": ("note", "fraud", "--kind", "yank"),
+    "lineage add": ("lineage", "add", "data", "s3://bucket/x"),
+    "lineage link": ("lineage", "link", "fraud", "fraud~1"),
+}
+
+
+@pytest.mark.parametrize("words", OPERATIONS.values(), ids=OPERATIONS)
+def test_every_operation_is_taken_back(announced: World, words: tuple[str, ...]) -> None:
+    """B8: branch, tags, index, records, hidden paths are as before; the user's changes stay, and so do objects."""
+    announced.write("new.bin", "new weights")
+    announced.write("src/train.py", "edited\n")
+    announced.write("staged.txt", "staged\n")
+    announced.git("add", "staged.txt")
+    before = state(announced)
+    done = announced.cli(*words, "--json").json
+    assert state(announced) != before
+    commit = head(announced)
+    undone = announced.json("undo")
+    assert state(announced) == before
+    assert list(undone) == ["op", "model", "version", "commit", "tags"]
+    assert undone["commit"] == commit
+    assert undone["version"] == done.get("version", undone["version"])
+    assert announced.object(sha256("new weights")).exists() == (words[0] == "add")
+    announced.assert_sound()
+    assert announced.json("verify")["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        (("promote", "fraud", "production"), ("demote", "fraud", "production")),
+        (("archive", "fraud@1.0.0"), ("archive", "--undo", "fraud@1.0.0")),
+        (("lineage", "link", "fraud", "fraud~1"), ("lineage", "unlink", "fraud", "fraud~1")),
+    ],
+)
+def test_what_follows_something_is_taken_back(announced: World, first: tuple[str, ...], words: tuple[str, ...]) -> None:
+    """B8: demote, restore, unlink; a second `undo` takes back what was before them."""
+    start = state(announced)
+    announced.cli(*first)
+    before = state(announced)
+    announced.cli(*words)
+    announced.cli("undo")
+    assert state(announced) == before
+    announced.cli("undo")
+    assert state(announced) == start
+
+
+def test_what_undo_answers(fraud: World) -> None:
+    """B8: op, model, version, the commit that it had been, and the tags that went."""
+    fraud.write("model.bin", "a fourth")
+    added = fraud.json("add", "model.bin", "-n", "fraud", "--label", "1.0.0", "--stage", "production")
+    undone = fraud.json("undo")
+    gone = {"fraud#production#1", "fraud@v1.0.0", added["version"]}
+    assert {**undone, "tags": set(undone["tags"])} == {
+        "op": "add",
+        "model": "fraud",
+        "version": added["version"],
+        "commit": added["commit"],
+        "tags": gone,
+    }
+    fraud.cli("tag", "fraud", "2.0.0")
+    assert fraud.cli("undo").out.startswith(f"undone: tag fraud {fraud.registry.show('fraud').record.version}")
+
+
+def test_the_file_is_offered_again(world: World) -> None:
+    """B8, T1: after its first `add` is undone, Git shows it as untracked."""
+    world.add("weights")
+    assert world.git("status", "--porcelain") == ""
+    world.cli("undo")
+    assert world.git("status", "--porcelain") == "?? model.bin\n"
+    world.add("weights")
+    assert world.git("status", "--porcelain") == ""
+
+
+def test_the_gitignore_of_an_add_goes_too(world: World) -> None:
+    """B8, T1: with `ignore: gitignore`, where it came with the version."""
+    world.git("config", "modelver.ignore", "gitignore")
+    world.add("weights", path="models/model.bin")
+    world.cli("undo")
+    assert not (world / "models/.gitignore").exists()
+    assert world.git("status", "--porcelain") == "?? models/\n"
+
+
+def test_init_is_taken_back(plain: World) -> None:
+    """B8: it is an operation like any other."""
+    before = plain.git("status", "--porcelain")
+    commit = head(plain)
+    plain.cli("init")
+    plain.cli("undo")
+    assert (head(plain), plain.git("status", "--porcelain")) == (commit, before)
+
+
+def test_on_a_detached_head(fraud: World) -> None:
+    """B8: HEAD goes back, no branch does."""
+    fraud.git("checkout", "-q", "--detach")
+    before = state(fraud)
+    fraud.write("model.bin", "a fourth")
+    fraud.cli("add", "model.bin", "-n", "fraud")
+    fraud.cli("undo")
+    fraud.write("model.bin", "fraud 3")
+    assert state(fraud) == before
+
+
+def test_another_label_is_announced_again(fraud: World) -> None:
+    """B8: undoing `tag --delete` brings the tag back, object for object."""
+    with fraud.registry as registry:
+        registry.tag("fraud", "1.0.0", message="first")
+    before = fraud.git("rev-parse", "fraud@v1.0.0")
+    with fraud.registry as registry:
+        registry.untag("fraud@1.0.0")
+        registry.undo()
+    assert fraud.git("rev-parse", "fraud@v1.0.0") == before
+
+
+# ---- refused -------------------------------------------------------------------------------------------------
+
+
+def test_the_newest_commit_is_no_operation(fraud: World) -> None:
+    """B8: exit 4 with the line that takes back the last one."""
+    commit = head(fraud)
+    fraud.commit({"other.txt": "more"})
+    refused(fraud, f"hint: git revert {commit[:10]}")
+
+
+def test_where_there_never_was_an_operation(plain: World) -> None:
+    """B8: exit 4 as well, and no line that could not work."""
+    assert "hint" not in refused(plain, "is no operation")
+
+
+def test_the_first_commit_of_all(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """B8: there is nothing before it."""
+    world = World(tmp_path_factory.mktemp("new"))
+    world.git("init", "-q")
+    world.cli("init")
+    refused(world)
+
+
+def test_an_operation_of_another_person(fraud: World) -> None:
+    """B8: exit 4 with his name and the line that takes it back for everybody."""
+    commit = head(fraud)
+    fraud.git("config", "user.email", "another@example.org")
+    refused(fraud, "is by A. User", f"hint: git revert {commit[:10]}")
+
+
+def test_an_operation_that_a_remote_has(team: Team) -> None:
+    """B8: exit 4; a stage is taken back by rollback, for everybody."""
+    ann = team.clone("ann")
+    with ann.registry as registry:
+        registry.promote("fraud", "production")
+    ann.git("push", "-q", "origin", "HEAD:other")
+    commit = head(ann)
+    err = refused(
+        ann, "is on origin/other", f"hint: git revert {commit[:10]}", "hint: modelver rollback fraud production"
+    )
+    assert err.index("rollback") < err.index("git revert")
+
+
+def test_after_a_pull(team: Team) -> None:
+    """B8: what others brought is not one's own to take back."""
+    ann, bob = team.clone("ann"), team.clone("bob")
+    bob.add("by bob")
+    synced(bob)
+    ann.git("pull", "-q")
+    refused(ann, "is on origin/main")
+
+
+@pytest.mark.parametrize("kind", ["code", "merge"])
+def test_a_commit_that_is_more_than_an_operation(fraud: World, kind: str) -> None:
+    """B8: amended with code of the user's, or a merge."""
+    fraud.git("branch", "side")
+    fraud.add("a fourth")
+    if kind == "code":
+        fraud.write("src/train.py", "mine\n")
+        fraud.git("commit", "-q", "-a", "--amend", "--no-edit")
+    else:
+        fraud.git("checkout", "-q", "side")
+        fraud.add("on the side")
+        fraud.git("merge", "-q", "--no-ff", "-m", "merge\n\nModelver-Op: add", "main")
+    refused(fraud, "is no operation")
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_edits_of_the_record_are_in_the_way(fraud: World, staged: bool) -> None:
+    """B8: they would be lost."""
+    with fraud.registry as registry:
+        registry.promote("fraud", "production")
+    path = ".modelver/models/fraud/stages/production.yaml"
+    fraud.write(path, (fraud / path).read_text() + "mine: true\n")
+    if staged:
+        fraud.git("add", path)
+    refused(fraud, "changes of yours are in the way", path)
+
+
+def test_a_tag_of_the_users_own_stays(fraud: World) -> None:
+    """B8: on the commit, but not one that its records call for."""
+    fraud.add("a fourth")
+    fraud.git("tag", "-a", "-m", "mine", "my-tag")
+    fraud.cli("undo")
+    assert "my-tag" in tags(fraud)
