@@ -27,7 +27,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     try:
-        code = tell(*run(".", name, words, environment()))
+        unfit, told = run(".", name, words, environment())
+        code = tell(unfit, told, os.environ.get("GIT_PREFIX", ""))
     except KeyboardInterrupt:
         code = 130
     except Exception as error:
@@ -36,23 +37,22 @@ def main() -> None:
     sys.exit(code)
 
 
-def tell(unfit: Sequence[Unfit], told: Sequence[str]) -> int:
-    """Tell on standard error what a hook found; the exit code."""
+def tell(unfit: Sequence[Unfit], told: Sequence[str], standing: str) -> int:
+    """Tell on standard error what a hook found, with paths from where the person stands; the exit code."""
     if unfit or told:
         from modelver.domain.text import printable
 
         for line in told:
             print(f"modelver: {printable(line)}", file=sys.stderr)
-        for line in _refusal(unfit) if unfit else ():
+        for line in _refusal(unfit, standing) if unfit else ():
             print(line, file=sys.stderr)
     return REFUSED if unfit else 0
 
 
-def _refusal(unfit: Sequence[Unfit]) -> Iterator[str]:
+def _refusal(unfit: Sequence[Unfit], standing: str) -> Iterator[str]:
     """Each file, why it must not go into the commit, and what to do."""
     from modelver.domain.text import counted, printable, shell_word, size
 
-    standing = os.environ.get("GIT_PREFIX", "")
     yield "error: these files must not go into the commit, since Git would keep them in every clone for good"
     names = {each.path: os.path.relpath(each.path, standing) if standing else each.path for each in unfit}
     for each in unfit[:_FEW]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -43,14 +45,18 @@ def hooks(
         case ["run", name, *rest]:
             from modelver.cli.hook import tell
             from modelver.cli.machine import environment
+            from modelver.git.repository import Repository
             from modelver.operations.hooks import REFUSED, run
             from modelver.operations.results import HookRan
 
-            unfit, told = run(choices(context).directory or ".", name, rest, environment())
+            directory = choices(context).directory or "."
+            root = Repository.discover(Path(directory).absolute()).work_tree
+            unfit, told = run(directory, name, rest, environment())
             if choices(context).json:
                 present(context, HookRan(hook=name, refused=tuple(unfit), told=tuple(told)))
             else:
-                tell(unfit, told)
+                inside = os.path.relpath(directory, root) if root is not None else ""
+                tell(unfit, told, os.environ.get("GIT_PREFIX") or inside)
             if unfit:
                 raise typer.Exit(REFUSED)
         case _:

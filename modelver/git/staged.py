@@ -28,13 +28,13 @@ class StagedFile:
 
 
 class Index:
-    """The index that a hook is given, asked for all that a hook wants at once."""
+    """The index that a hook is given, asked for all that a hook wants at once; `top` is where the work tree begins."""
 
-    def __init__(self, directory: str, *records: str) -> None:
+    def __init__(self, directory: str, top: str, *records: str) -> None:
         self.directory = directory
         place = Asked(directory, "rev-parse", "--path-format=absolute", "--git-dir", "--git-common-dir")
         differing = _ask_differing(directory, "HEAD")
-        listed = _ask_listed(directory, *records)
+        listed = _ask_listed(top, *records)
         lines = (place.answer() or "").removesuffix("\n").split("\n")
         self._differing = _files(differing)
         self.records = _entries(listed)
@@ -72,6 +72,11 @@ class Index:
                 return stream.read()
         except OSError:
             return b""
+
+
+def top_of(directory: str) -> str:
+    """Where the work tree begins that a directory lies in."""
+    return f"{directory}/{ask(directory, 'rev-parse', '--show-cdup').removesuffix(chr(10))}"
 
 
 def below_tag(directory: str, tag: str, end: str) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from modelver.errors import ModelverError
 from modelver.git.quick import Lookup
-from modelver.git.staged import Index, StagedFile, below_tag, tags_ending_in
+from modelver.git.staged import Index, StagedFile, below_tag, tags_ending_in, top_of
 from modelver.records.defaults import MAX_SIZE
 
 TYPE_CHECKING = False  # see modelver/git/environment.py
@@ -145,7 +145,8 @@ def check(directory: str, names: Sequence[str] = ()) -> tuple[list[Unfit], list[
 
     What must not go in, and remarks. Where modelver was never used, the next commit is no business of ours.
     """
-    index = Index(directory, _CONFIG, _MODELS)
+    # Git starts a hook at the top; whoever names files stands anywhere.
+    index = Index(directory, top_of(directory) if names else directory, _CONFIG, _MODELS)
     if not names and not index.is_ours:
         return [], []
     files = index.chosen(names) if names else index.staged()

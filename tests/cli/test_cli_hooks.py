@@ -325,6 +325,11 @@ def test_named_files_are_checked_as_they_are_in_the_index(fraud: World) -> None:
     document = fraud.json("hooks", "run", "pre-commit", "net", "copy.bin", "README.md", code=4)
     assert [(each["path"], each["registered"]) for each in document["refused"]] == [("copy.bin", True), ("net", False)]
     assert "is a model file" in fraud.cli("hooks", "run", "pre-commit", "net", code=4).err
+    assert (
+        "--cached -- ../copy.bin"
+        in fraud.cli("hooks", "run", "pre-commit", "../copy.bin", at=fraud / "src", code=4).err
+    )
+    assert "not in a Git repository" in fraud.cli("hooks", "run", "pre-commit", at=fraud.top.parent, code=3).err
 
 
 @pytest.mark.parametrize("place", ["it's a repo", "linked", "sub"])

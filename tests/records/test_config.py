@@ -20,7 +20,7 @@ objects: {link: hardlink, auto_fetch: true}
 tags: {versions: ref, labels: off, promotions: tag}
 ignore: gitignore
 commit: {hooks: true, trailer: '[skip ci]'}
-hooks: {checkout: false}
+hooks: {checkout: true, max_size: 1.5 GiB}
 """
 
 
@@ -41,6 +41,7 @@ def test_the_example_of_the_format():
     assert (found.objects.link, found.objects.auto_fetch) == ("hardlink", True)
     assert (found.tags.versions, found.tags.labels, found.tags.promotions) == ("ref", "off", "tag")
     assert (found.commit.hooks, found.commit.trailer) == (True, "[skip ci]")
+    assert (found.hooks.checkout, found.hooks.max_size) == (True, 1.5 * 2**30)
     assert found.rules.stages is not None
     assert list(found.rules.stages) == ["production", "production-*", "staging"]
     assert found.rules.stages["production"] == {
@@ -90,6 +91,9 @@ def test_an_unknown_key_of_a_stage_is_an_error():
         (b"objects: [1]", "objects: expected a mapping, found a list"),
         (b"tags: {versions: off}", "tags.versions"),
         (b"commit: {hooks: yes}", "commit.hooks: expected true or false, found 'yes'"),
+        (b"hooks: {max_size: -1}", "hooks.max_size: expected a size like 10MB, 1GiB or a number of bytes, found -1"),
+        (b"hooks: {max_size: true}", "hooks.max_size: expected a size"),
+        (b"hooks: {checkout: yes}", "hooks.checkout: expected true or false"),
         (b"stages: [production]", "stages: expected a mapping, found a list"),
         (b"stages: {Production: }", "stages.Production"),
         (b"stages: {production: staging}", "stages.production: expected a mapping"),
