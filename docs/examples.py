@@ -2,8 +2,8 @@ r"""Run the examples of a Markdown page.
 
 In a block of the kind `console`, a line that begins with `$ ` is a command (a `\` at its end carries it on) and
 what follows is its output. All blocks of a page are one session of bash, in the home directory of a made-up
-person. A comment `<!-- setup … -->` holds commands that are run unseen. In an output `…` on a line of its own
-stands for any lines.
+person, who has forge.sh as the command `forge`. A comment `<!-- setup … -->` holds commands that are run unseen. In an
+output `…` on a line of its own stands for any lines.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -124,6 +125,9 @@ class _Session:
         program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m modelver "$@"\n')
         program.chmod(0o755)
         (home / ".bin" / "python").symlink_to(sys.executable)
+        forge = home / ".bin" / "forge"
+        shutil.copy(Path(__file__).with_name("forge.sh"), forge)
+        forge.chmod(0o755)
         (home / ".gitconfig").write_text(
             "[user]\n\tname = Ada\n\temail = ada@example.com\n[init]\n\tdefaultBranch = main\n"
         )

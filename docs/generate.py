@@ -1,6 +1,6 @@
 """Write what the documentation takes from the program: `python docs/generate.py`, or `make docs`.
 
-The reference of commands and of exit codes is made anew. The examples in README.md and guide.md are run; an
+The reference of commands and of exit codes is made anew. The examples in README.md, guide.md and teams.md are run; an
 output that is no longer what the page shows is replaced. The picture of a session is drawn anew where it shows
 something else. Tests fail where a page is not what this would write.
 """
@@ -22,7 +22,7 @@ from modelver.cli.app import COMMANDS, program
 from modelver.cli.shared import with_shared_options
 
 DOCS = Path(__file__).parent
-RUN = (DOCS.parent / "README.md", DOCS / "guide.md")
+RUN = (DOCS.parent / "README.md", DOCS / "guide.md", DOCS / "teams.md")
 """Pages whose examples are run."""
 
 RESERVED = (6,)

@@ -8,6 +8,7 @@ malformed raises where it is needed; `verify` looks at all of them.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -27,6 +28,7 @@ from modelver.records import layout, schema
 from modelver.records.config import Config, parse_config
 from modelver.records.rules import Rules, parse_card
 
+_TRAILER = re.compile(r"^Modelver-(Op|Version): (\S+)$", re.MULTILINE)
 _VERSION_REFS = ("refs/tags/v*", "refs/modelver/v*")
 
 _Kept = TypeVar("_Kept")
@@ -129,12 +131,24 @@ class Catalog:
         return Catalog(self.repository, self.repository.commit(target) if target else None)
 
     def named(self, tag: str) -> str | None:
-        """The version that a label's or promotion's tag names: the one whose own tag is on the same commit."""
+        """The version that a label's or promotion's tag names: the one whose own tag is on the same commit.
+
+        A CI job that a tag started has no other tag; then it is the one that the commit says to have added.
+        """
         commit = next(iter(self.repository.tag_targets(f"refs/tags/{tag}", f"refs/modelver/{tag}").values()), None)
         model = tag.partition("#")[0].partition("@")[0]
         here = [version for version, other in self.version_tags.items() if other == commit]
         at_commit = self._at(commit)
+        if not here and at_commit.commit is not None:
+            here = self._added(at_commit.commit)
         return next((version for version in here if model in at_commit.holders(version)), None)
+
+    def _added(self, commit: str) -> list[str]:
+        """The version that a commit's trailers name as added; none where they name several, as after a squash."""
+        ((_, body),) = self.repository.batch.contents([commit])
+        trailers = set(_TRAILER.findall(body.decode("utf-8", "surrogateescape")))
+        versions = [value for key, value in trailers if key == "Version" and names.is_version_id(value)]
+        return versions if len(versions) == 1 and ("Op", "add") in trailers else []
 
     # ---- records -----------------------------------------------------------------------------------------------
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
+from modelver.cli import github
 from modelver.cli.render import present
 from modelver.cli.shared import registry
 
@@ -14,6 +16,10 @@ def sync(
     context: typer.Context,
     push: Annotated[
         bool, typer.Option("--push", help="Also bring branch and tags to the remote, on top of what others pushed.")
+    ] = False,
+    ci: Annotated[
+        bool,
+        typer.Option("--ci", help="Also write the summary and outputs of a GitHub job, where its files are named."),
     ] = False,
 ) -> None:
     """Make the tags that the records call for.
@@ -30,10 +36,12 @@ def sync(
     Examples:
       modelver sync
       modelver sync --push
-      modelver --json sync --push
+      modelver sync --push --json
     """
     synced = registry(context).sync(push=push)
     present(context, synced)
+    if ci:
+        github.report_sync(synced, os.environ)
     raise typer.Exit(synced.code)
 
 

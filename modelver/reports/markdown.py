@@ -1,4 +1,4 @@
-"""A comparison as a comment on a pull request, for GitHub and GitLab.
+"""A comparison as a comment on a pull request, for GitHub and GitLab; what `sync` did, for a job's summary.
 
 Whatever people wrote stands in code spans, in which neither of the two looks for links, mentions, references, emoji
 or formulas. A page takes only so many characters, so everything that may grow is cut and the rest counted.
@@ -16,6 +16,7 @@ from modelver.domain.samples import PerformanceDelta
 from modelver.domain.similarity import Similarity
 from modelver.domain.text import counted, printable, size
 from modelver.operations.compared import Difference, Side
+from modelver.operations.results import Synced
 from modelver.reports import words
 
 LIMIT = 65_536
@@ -44,6 +45,17 @@ def difference(result: Difference) -> str:
     lengths = itertools.accumulate(len(part) + 2 for part in parts)
     fitting = sum(length <= LIMIT - len(_LEFT_OUT) - 2 for length in lengths)
     return _joined([*parts[:fitting], _LEFT_OUT if fitting < len(parts) else ""]) + "\n"
+
+
+def synced(result: Synced) -> str:
+    """What `sync` made and what it found wrong, for the summary of a CI job."""
+    new = [
+        f"{code(each.tag)} {code(each.model)} {code(each.version)}" + (f" got {code(each.stage)}" if each.stage else "")
+        for each in result.new
+    ]
+    wrong = [f"{code(each.tag)} {code(each.detail, _SENTENCE)}" for each in result.wrong]
+    parts = [*_titled("New tags", new), *_titled("Wrong tags", wrong)]
+    return _joined(parts or ["No new tags."]) + "\n"
 
 
 _LEFT_OUT = "The rest is left out, because a comment takes no more."
