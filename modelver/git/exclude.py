@@ -51,6 +51,11 @@ def show(repository: Repository, paths: Iterable[str], *, staging: Path) -> None
         _write(repository, [line for line in lines if line not in gone], staging)
 
 
+def has_more(repository: Repository, paths: Iterable[str]) -> bool:
+    """Whether the block has lines for other paths than these."""
+    return not set(_lines(repository)) <= {pattern(path) for path in [_OBJECTS, *paths]}
+
+
 def replace(repository: Repository, paths: Iterable[str], *, staging: Path) -> None:
     """Make the whole block anew."""
     _write(repository, map(pattern, [_OBJECTS, *paths]), staging)

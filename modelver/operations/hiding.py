@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from modelver.catalog import Catalog
 from modelver.errors import Conflict, ModelverError
 from modelver.git import exclude
 from modelver.git.block import pattern
-from modelver.git.repository import FILE
+from modelver.git.repository import FILE, Repository
 from modelver.operations.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -72,15 +73,18 @@ def _make(workspace: Workspace) -> None:
         files.Lock(home / "lock", timeout=workspace.timeout, what="the registry"),
         files.staging(home / "tmp") as staging,
     ):
-        exclude.replace(repository, dict.fromkeys(_paths(workspace)), staging=staging)
+        paths = dict.fromkeys(_paths(repository, repository.heads()))
+        if exclude.has_more(repository, paths):
+            # A record on a branch that is not checked out keeps its line (rule B5); Git is asked only then.
+            with contextlib.suppress(ModelverError):  # what is malformed there is told when it is checked out
+                paths |= dict.fromkeys(_paths(repository, repository.refs("refs/heads").values()))
+        exclude.replace(repository, paths, staging=staging)
 
 
-def _paths(workspace: Workspace) -> Iterator[str]:
-    """Where artifacts lie, also those whose record is on a branch that is not checked out (rule B5)."""
-    repository = workspace.repository
-    branches = repository.refs("refs/heads").values()
+def _paths(repository: Repository, commits: Iterable[str]) -> Iterator[str]:
+    """Where the artifacts of some commits lie."""
     seen: set[tuple[str, str]] = set()
-    for commit in dict.fromkeys([*repository.heads(), *branches]):
+    for commit in commits:
         catalog = Catalog(repository, commit)
         if catalog.initialised and catalog.config.ignore == "exclude":
             for version in catalog.sound_versions(without=seen):

@@ -78,10 +78,13 @@ CASES = [_first, _next, _unchanged, _another_branch, _with_inputs, _two_work_tre
 
 @pytest.mark.parametrize("case", CASES)
 def test_one_add_starts_at_most_eight_processes(world: World, case: Callable[[World], tuple[str, ...]]) -> None:
-    """One `add` starts at most eight processes, none of them anything but Git."""
+    """One `add` starts at most eight processes, none of them anything but Git.
+
+    Where an artifact's line would go with the branch that was left, one more asks which branches there are.
+    """
     world.write("model.bin", "weights")
     found = started(world, "add", "model.bin", *case(world))
-    assert found.total() <= 8, found
+    assert found.total() <= 8 + (case is _another_branch), found
     assert found["update-ref"] == (0 if case is _unchanged else 1)
     assert not [name for name in found if "/" in name]
 
