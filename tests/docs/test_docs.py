@@ -46,6 +46,12 @@ def test_the_examples_of_a_page_say_what_the_program_says(page):
             assert example.holds, f"$ {example.command}\n--- shown\n{shown}\n--- said\n{output}"
 
 
+@pytest.mark.parametrize("page", generate.RUN, ids=name)
+def test_no_example_shows_a_bug(page):
+    """`make docs` writes down what a command says, whatever that is."""
+    assert not re.search(r"a bug in modelver|Traceback", page.read_text("utf-8"))
+
+
 def test_the_picture_shows_a_session_as_it_is_when_run():
     shown = examples.steady("\n".join(record.lines_of(record.PICTURE.read_text("utf-8"))))
     assert shown == examples.steady("\n".join(record.lines_of(record.drawn(record.session()))))
