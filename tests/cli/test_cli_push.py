@@ -119,6 +119,21 @@ def test_a_feature_branch_goes_with_its_versions_alone(team: Team) -> None:
     assert ann.json("sync", "--push") == NOTHING
 
 
+def test_a_feature_branch_announces_nothing_of_main(found: Callable[..., Team]) -> None:
+    """B3, B7: what was merged there waits for somebody on it, such as its CI job."""
+    team = found("announced")
+    known = announcements(team.tags())
+    for tag in known:
+        team.hub.git("tag", "-d", tag)
+    ann = team.clone("ann")
+    ann.git("checkout", "-q", "-b", "work")
+    new = ann.add("a fourth").version
+    assert synced(ann)["pushed"] == ["work", new]
+    assert announcements(team.tags()) == set()
+    ann.git("checkout", "-q", "main")
+    assert announcements(names(synced(ann))) | {"fraud#production!#2"} <= known == announcements(team.tags())
+
+
 def test_a_new_branch_and_an_empty_hub(world: World, tmp_path: Path) -> None:
     """B7: a branch that the remote lacks is made there, also the first one of all, with `origin` as remote."""
     world.git("init", "-q", "--bare", tmp_path / "hub.git")
@@ -789,3 +804,52 @@ def test_eight_clones_register_at_once(tmp_path: Path) -> None:
     figures = benchmark.run(tmp_path, 8, 3, labels=True)
     assert (figures["versions"], figures["tags"], figures["merges"]) == (24, 72, 0)
     assert figures["pushes tried"] >= figures["pushes taken"] >= 24
+
+
+def overtaken_by(ann: World, bob: World, command: str, times: int = 1000) -> None:
+    """Have Bob push something right before each push of Ann's arrives, some times."""
+    script = f"""#!/bin/sh
+unset $(git rev-parse --local-env-vars)
+cd {bob.top}
+[ "$(wc -l < .git/times)" -lt {times} ] || exit 0
+echo >> .git/times
+{command}
+git push -q origin main
+"""
+    bob.write(".git/times", "")
+    ann.write(".git/hooks/pre-push", script, mode=0o755)
+
+
+def test_a_lost_race_is_run_again(team: Team, pair: tuple[World, World]) -> None:
+    """B7: whatever Git calls it; twice overtaken, what Ann registers comes on top of both, and is told once."""
+    ann, bob = pair
+    overtaken_by(ann, bob, "git commit -q --allow-empty -m more", 2)
+    new = ann.add("by ann", label="1.0.0").version
+    answer = synced(ann)
+    assert answer == {**answer, "pushed": ["main", new, "fraud@v1.0.0"], "replayed": 1}
+    assert names(answer) == [new, "fraud@v1.0.0"]
+    assert head(ann, "HEAD~2") == head(bob, "HEAD~1")
+    assert team.head() == head(ann)
+
+
+def test_a_race_that_stays_lost(pair: tuple[World, World]) -> None:
+    """B7: exit 4 after the time of `--lock-timeout`, and the next run does it."""
+    ann, bob = pair
+    overtaken_by(ann, bob, "git commit -q --allow-empty -m more")
+    ann.add("by ann")
+    err = ann.cli("sync", "--push", "--lock-timeout", "0.5", code=4).err
+    assert "others kept pushing first for 0.5 s" in err
+    assert "hint: run the same command again" in err
+    (ann / ".git/hooks/pre-push").unlink()
+    assert len(names(synced(ann))) == 1
+
+
+def test_a_race_for_one_stage(team: Team, pair: tuple[World, World]) -> None:
+    """B7: who came first holds it; the other is told, and has announced nothing."""
+    ann, bob = pair
+    promote(bob, "fraud~1")
+    overtaken_by(ann, bob, "git push -q origin 'fraud#production#1'", 1)
+    promote(ann)
+    assert "the stage production of fraud was moved there too" in ann.cli("sync", "--push", code=4).err
+    assert team.head() == head(bob)
+    assert team.refs()["refs/tags/fraud#production#1"] == bob.git("rev-parse", "fraud#production#1").strip()
