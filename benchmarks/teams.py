@@ -97,9 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("clones", type=int, nargs="?", default=8)
     parser.add_argument("versions", type=int, nargs="?", default=25)
-    parser.add_argument(
-        "--labels", action="store_true", help="each version also gets a label, and the last of a clone a stage"
-    )
+    parser.add_argument("--labels", action="store_true", help="with labels, and a stage for the last of each clone")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="modelver-teams-") as top:
         for name, value in run(Path(top), options.clones, options.versions, labels=options.labels).items():
