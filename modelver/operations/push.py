@@ -7,6 +7,7 @@ the next one finds and goes on from: what is new is what the remote lacks.
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import time
@@ -73,7 +74,7 @@ def push(workspace: Workspace) -> Synced:
     """
     deadline = time.monotonic() + workspace.timeout
     tally = _Tally()
-    while True:
+    for times in itertools.count(1):
         try:
             found = _Round(workspace, tally).run()
             break
@@ -81,8 +82,8 @@ def push(workspace: Workspace) -> Synced:
             if time.monotonic() >= deadline:
                 message = f"others kept pushing first for {workspace.timeout:g} s"
                 raise Conflict(message, hint="run the same command again") from lost
-            # Apart, or the same ones would meet again. Chance is good enough for that.
-            time.sleep(random.uniform(0.02, 0.3))  # noqa: S311
+            # Apart, or the same ones would meet again; the more there are, the more. Chance is good enough for that.
+            time.sleep(random.uniform(0.02, 0.3 * min(times, 10)))  # noqa: S311
         except ModelverError as error:
             error.message = without_credentials(error.message)
             error.args = (error.message,)  # which a traceback shows

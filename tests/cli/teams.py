@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from worlds import World, Worlds
+from worlds import Ran, World, Worlds, shown
 
+from modelver.cli.run import run
 from modelver.operations.results import as_json
 from modelver.registry import Registry
 
@@ -102,6 +105,22 @@ def announcements(names: Iterable[str]) -> set[str]:
 def names(synced: Any) -> list[str]:
     """What an answer of `sync` calls new, by name."""
     return [each["tag"] for each in synced["new"]]
+
+
+def quick(world: World, *words: str | Path, code: int | None = 0) -> Ran:
+    """Like `World.cli`, in this process: a start of the interpreter for each would be most of the time."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        ended = run(["-C", str(world.top), *map(str, words)])
+    said = (stream.buffer.getvalue() for stream in (out, err))  # type: ignore[attr-defined]
+    ran = Ran(ended, next(said), next(said).decode("utf-8", "surrogateescape"))
+    assert code is None or ran.code == code, shown(f"modelver {words}: {ran.code}\n{ran.out}{ran.err}")
+    return ran
+
+
+def answer(world: World, *words: str | Path, code: int = 0) -> Any:
+    """Like `World.json`, in this process."""
+    return quick(world, "--json", *words, code=code).json
 
 
 def to(world: World, branch: str) -> Registry:

@@ -246,6 +246,7 @@ def test_api_and_json_are_equal(fraud: World, tmp_path: Path) -> None:
     byhand.stage(fraud, "production", ("promote", ids[1]))
     out = str(tmp_path / "out.bin")
     with fraud.registry as registry:
+        registry.sync()
         pairs = [
             (("list",), registry.models()),
             (("list", "--limit", "1"), registry.models(limit=1)),
@@ -254,6 +255,7 @@ def test_api_and_json_are_equal(fraud: World, tmp_path: Path) -> None:
             (("show", "fraud@production"), registry.show("fraud@production")),
             (("status",), registry.status()),
             (("verify",), registry.verify()),
+            (("sync",), registry.sync()),
             (("init",), registry.init()),
             (("add", "model.bin", "--metric", "auc=0.83"), registry.add("model.bin", metrics={"auc": 0.83})),
             (("checkout", "fraud"), registry.checkout("fraud")),

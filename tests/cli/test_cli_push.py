@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from teams import Team, announcements, head, names, synced, tags
+from teams import Team, announcements, answer, head, names, quick, synced, tags
 from worlds import PROJECT, World, Worlds
 
 NOTHING = {"new": [], "wrong": [], "pushed": [], "replayed": 0}
@@ -46,7 +46,7 @@ def unmoved(world: World) -> dict[str, object]:
 def refused(world: World, code: int, *words: str) -> str:
     """What `sync --push` says that ends so and moves nothing."""
     before = unmoved(world)
-    err = world.cli("sync", "--push", code=code).err
+    err = quick(world, "sync", "--push", code=code).err
     assert unmoved(world) == before
     assert all(word in err for word in words), err
     return err
@@ -75,7 +75,7 @@ def test_a_clone_without_tags_announces_nothing_twice(found: Callable[..., Team]
     """B7: new is what the remote lacks, not what this clone lacks."""
     team = found("announced")
     job = team.clone("job", "--no-tags")
-    assert job.json("sync", "--push") == NOTHING
+    assert answer(job, "sync", "--push") == NOTHING
     assert tags(job) == {}
 
 
@@ -88,13 +88,13 @@ def test_at_most_three_announcements_in_a_push(found: Callable[..., Team]) -> No
     team.log_pushes()
     job = team.clone("job")
     new = job.add("a fourth").version
-    answer = synced(job)
+    told = synced(job)
     first, *others = team.pushes()
     assert set(first) == {"main", *(team.tags() - known)}
     assert new in first
     assert all(len(push) <= 3 for push in others)
-    assert {tag for push in others for tag in push} == known == announcements(answer["pushed"])
-    assert [tag for push in others for tag in push] == [each for each in answer["pushed"] if each in known]
+    assert {tag for push in others for tag in push} == known == announcements(told["pushed"])
+    assert [tag for push in others for tag in push] == [each for each in told["pushed"] if each in known]
 
 
 def test_three_tags_go_with_the_branch(team: Team) -> None:
@@ -112,11 +112,26 @@ def test_a_feature_branch_goes_with_its_versions_alone(team: Team) -> None:
     promote(ann)
     ann.git("checkout", "-q", "-b", "work", "origin/main")
     new = ann.add("a fourth", label="2.0.0", stage="staging").version
-    answer = ann.json("sync", "--push")
-    assert (names(answer), answer["pushed"], answer["wrong"]) == ([new], ["work", new], [])
+    told = answer(ann, "sync", "--push")
+    assert (names(told), told["pushed"], told["wrong"]) == ([new], ["work", new], [])
     assert announcements(team.tags()) == set()
     assert team.head("work") == head(ann)
-    assert ann.json("sync", "--push") == NOTHING
+    assert answer(ann, "sync", "--push") == NOTHING
+
+
+def test_a_feature_branch_announces_nothing_of_main(found: Callable[..., Team]) -> None:
+    """B3, B7: what was merged there waits for somebody on it, such as its CI job."""
+    team = found("announced")
+    known = announcements(team.tags())
+    for tag in known:
+        team.hub.git("tag", "-d", tag)
+    ann = team.clone("ann")
+    ann.git("checkout", "-q", "-b", "work")
+    new = ann.add("a fourth").version
+    assert synced(ann)["pushed"] == ["work", new]
+    assert announcements(team.tags()) == set()
+    ann.git("checkout", "-q", "main")
+    assert announcements(names(synced(ann))) | {"fraud#production!#2"} <= known == announcements(team.tags())
 
 
 def test_a_new_branch_and_an_empty_hub(world: World, tmp_path: Path) -> None:
@@ -134,9 +149,9 @@ def test_what_was_pushed_by_hand_is_not_pushed_again(pair: tuple[World, World], 
     ann, _ = pair
     new = ann.add("a fourth", label="1.0.0").version
     ann.git("push", "-q", "origin", "fraud@v1.0.0")
-    answer = synced(ann)
-    assert answer["pushed"] == ["main", new]
-    assert names(answer) == [new]
+    told = synced(ann)
+    assert told["pushed"] == ["main", new]
+    assert names(told) == [new]
 
 
 @pytest.mark.parametrize("own", [False, True])
@@ -150,16 +165,16 @@ def test_a_detached_head_pushes_the_registry_branch(team: Team, own: bool) -> No
     other = team.clone("other")
     new = other.add("meanwhile").version
     synced(other)
-    answer = synced(job)
+    told = synced(job)
     if own:
-        assert answer["pushed"] == ["main", "fraud#production#1"]
-        assert answer["replayed"] == 1
+        assert told["pushed"] == ["main", "fraud#production#1"]
+        assert told["replayed"] == 1
         assert team.head() == head(job)
         job.git("symbolic-ref", "-q", "HEAD", code=1)
         with job.registry as registry:
             assert registry.versions("fraud").versions[0].version == new
     else:
-        assert answer == NOTHING
+        assert told == NOTHING
 
 
 def test_a_detached_head_elsewhere_is_refused(team: Team) -> None:
@@ -189,9 +204,9 @@ def test_record_commits_are_put_on_those_of_others(team: Team, pair: tuple[World
     ann.write("intended.txt", "later\n")
     ann.git("add", "-N", "intended.txt")
     before = ann.git("status", "--porcelain")
-    answer = ann.json("sync", "--push")
-    assert answer["replayed"] == 3
-    assert set(names(answer)) == {*mine, "fraud@v1.1.0", "fraud#production#1"}
+    told = answer(ann, "sync", "--push")
+    assert told["replayed"] == 3
+    assert set(names(told)) == {*mine, "fraud@v1.1.0", "fraud#production#1"}
     assert team.head() == head(ann)
     assert ann.git("rev-list", "--merges", "HEAD") == ""
     assert ann.git("log", "-3", "--format=%an %ae %ad%n%B", "--date=raw") == authored
@@ -201,7 +216,7 @@ def test_record_commits_are_put_on_those_of_others(team: Team, pair: tuple[World
     where = tags(ann)
     assert [where[version] for version in mine] == [head(ann, "HEAD~2"), head(ann, "HEAD~1")]
     assert where["fraud#production#1"] == where[mine[0]]
-    ann.cli("verify")
+    quick(ann, "verify")
     after = tags(team.clone("after"))
     assert after.items() >= where.items()
     assert after[theirs] == after["fraud@v1.0.0"]
@@ -229,7 +244,7 @@ def test_other_commits_are_the_users_to_bring_together(pair: tuple[World, World]
     err = refused(ann, 4, "git pull --rebase origin main", "main has moved on origin")
     ann.git(*err.partition("hint: git ")[2].partition("    ")[0].split())
     assert new in names(synced(ann))
-    ann.cli("verify")
+    quick(ann, "verify")
 
 
 @pytest.mark.parametrize("kind", ["edited", "staged", "untracked", "ignored"])
@@ -263,9 +278,9 @@ def test_what_both_sides_changed(
 ) -> None:
     """B7, S2: a person decides; the stage or the label is named, nothing is moved."""
     ann, bob = pair
-    bob.cli(*theirs)
+    quick(bob, *theirs)
     synced(bob)
-    ann.cli(*mine)
+    quick(ann, *mine)
     refused(ann, 4, "main has moved on origin", "modelver undo", *words)
 
 
@@ -277,7 +292,7 @@ def test_two_histories_of_one_stage_go_on_after_undo(pair: tuple[World, World]) 
     promote(ann)
     err = refused(ann, 4)
     assert "modelver undo" in err
-    ann.cli("undo")
+    quick(ann, "undo")
     ann.git("pull", "-q")
     promote(ann)
     assert "fraud#production#2" in names(synced(ann))
@@ -318,7 +333,7 @@ def test_a_branch_that_another_work_tree_has(team: Team, tmp_path: Path) -> None
     ann.git("worktree", "add", "-q", "-b", "work", tmp_path / "linked")
     linked = World(tmp_path / "linked")
     linked.write("model.bin", "linked")
-    linked.cli("add", "model.bin", "-n", "fraud")
+    quick(linked, "add", "model.bin", "-n", "fraud")
     bob.commit({"other.txt": "work goes on"})
     synced(bob)
     assert synced(linked)["pushed"][0] == "work"
@@ -326,7 +341,7 @@ def test_a_branch_that_another_work_tree_has(team: Team, tmp_path: Path) -> None
     ann.git("checkout", "-q", "--detach")
     linked.git("checkout", "-q", "main")
     linked.write("model.bin", "once more")
-    linked.cli("add", "model.bin", "-n", "fraud")
+    quick(linked, "add", "model.bin", "-n", "fraud")
     assert synced(linked)["replayed"] == 1
     assert team.head() == head(linked)
     assert linked.git("status", "--porcelain") == ""
@@ -416,8 +431,8 @@ def test_a_remote_that_is_an_address(team: Team) -> None:
     bob.add("by bob")
     synced(bob)
     new = ann.add("by ann").version
-    answer = synced(ann)
-    assert (answer["pushed"], answer["replayed"]) == (["main", new], 1)
+    told = synced(ann)
+    assert (told["pushed"], told["replayed"]) == (["main", new], 1)
     assert synced(ann) == NOTHING
 
 
@@ -459,7 +474,7 @@ def test_announcements_that_are_refused_are_pushed_later(found: Callable[..., Te
     team.hook("update", "case $1 in *@v1.0.0) echo no releases today; exit 1;; esac; exit 0")
     job = team.clone("job")
     new = job.add("a fourth").version
-    assert "no releases today" in job.cli("sync", "--push", code=7).err
+    assert "no releases today" in quick(job, "sync", "--push", code=7).err
     assert team.head() == head(job)
     (team.hub / "hooks/update").unlink()
     assert announcements(names(synced(job))) | {new} <= team.tags() == known | {new}
@@ -599,6 +614,11 @@ def test_line_ends_and_filters_of_the_commit_itself(pair: tuple[World, World]) -
     assert (ann / "sub/a.txt").read_bytes() == b"one\r\ntwo\r\n"
     assert (ann / "sub/deep/b.loud").read_bytes() == b"LOUD\n"
     assert same_files(ann, bob)
+    bob.git("pull", "-q")
+    bob.write("sub/deep/c.txt", "three\r\n")
+    commit_all(bob)
+    replayed(ann, bob)
+    assert (ann / "sub/deep/c.txt").read_bytes() == b"three\r\n"
 
 
 def test_a_filter_that_fails_moves_nothing(pair: tuple[World, World]) -> None:
@@ -654,7 +674,7 @@ def test_sha256_repositories(tmp_path: Path) -> None:
     first, team = World(tmp_path / "first"), Team(tmp_path)
     first.git("commit", "-q", "--allow-empty", "-m", "first")
     first.git("remote", "add", "origin", team.hub.top)
-    first.cli("init")
+    quick(first, "init")
     synced(first)
     ann, bob = team.clone("ann"), team.clone("bob")
     for each in (ann, bob):
@@ -728,7 +748,7 @@ def test_a_tree_with_a_link_and_files_below_it_is_refused(pair: tuple[World, Wor
     inner = tree(bob, "100644", blob(bob, "planted\n"), "planted")
     plant(bob, f"120000 blob {blob(bob, str(outside))}\ta\n040000 tree {inner}\ta\n")
     ann.add("by ann")
-    ann.cli("sync", "--push", code=None)
+    quick(ann, "sync", "--push", code=None)
     assert list(outside.iterdir()) == []
 
 
@@ -742,7 +762,7 @@ def test_a_link_of_the_users_is_not_written_through(pair: tuple[World, World], t
     ann.add("by ann")
     (ann / "new").symlink_to(outside)
     before = unmoved(ann)
-    assert ann.cli("sync", "--push", code=None).code in (4, 5)
+    assert quick(ann, "sync", "--push", code=None).code in (4, 5)
     assert unmoved(ann) == before
     assert list(outside.iterdir()) == []
 
@@ -758,9 +778,9 @@ def test_a_shallow_clone_registers_on_top_of_others(team: Team) -> None:
     new = job.add("by the job", label="1.0.0").version
     with job.registry as registry:
         registry.promote("fraud~3", "production")
-    answer = synced(job)
-    assert names(answer) == [new, "fraud@v1.0.0", "fraud#production#1"]
-    assert answer["replayed"] == 2
+    told = synced(job)
+    assert names(told) == [new, "fraud@v1.0.0", "fraud#production#1"]
+    assert told["replayed"] == 2
     assert job.git("rev-list", "--count", "HEAD") == "4\n"
     after = team.clone("after")
     with after.registry as registry:
@@ -780,12 +800,61 @@ def test_a_shallow_clone_fetches_a_version_without_what_was_before_it(team: Team
 
 
 def test_eight_clones_register_at_once(tmp_path: Path) -> None:
-    """B7: 8 x 3 versions, each with label and stage and a `sync --push` of its own; all are there, nothing by hand."""
+    """B7: 8 x 3 versions, each with a label and a `sync --push` of its own; all are there, nothing by hand."""
     spec = importlib.util.spec_from_file_location("benchmark", PROJECT / "benchmarks" / "teams.py")
     assert spec is not None
     assert spec.loader is not None
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
     figures = benchmark.run(tmp_path, 8, 3, labels=True)
-    assert (figures["versions"], figures["tags"], figures["merges"]) == (24, 72, 0)
+    assert (figures["versions"], figures["tags"], figures["merges"]) == (24, 56, 0)
     assert figures["pushes tried"] >= figures["pushes taken"] >= 24
+
+
+def overtaken_by(ann: World, bob: World, command: str, times: int = 1000) -> None:
+    """Have Bob push something right before each push of Ann's arrives, some times."""
+    script = f"""#!/bin/sh
+unset $(git rev-parse --local-env-vars)
+cd {bob.top}
+[ "$(wc -l < .git/times)" -lt {times} ] || exit 0
+echo >> .git/times
+{command}
+git push -q origin main
+"""
+    bob.write(".git/times", "")
+    ann.write(".git/hooks/pre-push", script, mode=0o755)
+
+
+def test_a_lost_race_is_run_again(team: Team, pair: tuple[World, World]) -> None:
+    """B7: whatever Git calls it; twice overtaken, what Ann registers comes on top of both, and is told once."""
+    ann, bob = pair
+    overtaken_by(ann, bob, "git commit -q --allow-empty -m more", 2)
+    new = ann.add("by ann", label="1.0.0").version
+    told = synced(ann)
+    assert told == {**told, "pushed": ["main", new, "fraud@v1.0.0"], "replayed": 1}
+    assert names(told) == [new, "fraud@v1.0.0"]
+    assert head(ann, "HEAD~2") == head(bob, "HEAD~1")
+    assert team.head() == head(ann)
+
+
+def test_a_race_that_stays_lost(pair: tuple[World, World]) -> None:
+    """B7: exit 4 after the time of `--lock-timeout`, and the next run does it."""
+    ann, bob = pair
+    overtaken_by(ann, bob, "git commit -q --allow-empty -m more")
+    ann.add("by ann")
+    err = quick(ann, "sync", "--push", "--lock-timeout", "0.5", code=4).err
+    assert "others kept pushing first for 0.5 s" in err
+    assert "hint: run the same command again" in err
+    (ann / ".git/hooks/pre-push").unlink()
+    assert len(names(synced(ann))) == 1
+
+
+def test_a_race_for_one_stage(team: Team, pair: tuple[World, World]) -> None:
+    """B7: who came first holds it; the other is told, and has announced nothing."""
+    ann, bob = pair
+    promote(bob, "fraud~1")
+    overtaken_by(ann, bob, "git push -q origin 'fraud#production#1'", 1)
+    promote(ann)
+    assert "the stage production of fraud was moved there too" in quick(ann, "sync", "--push", code=4).err
+    assert team.head() == head(bob)
+    assert team.refs()["refs/tags/fraud#production#1"] == bob.git("rev-parse", "fraud#production#1").strip()

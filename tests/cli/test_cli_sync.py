@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from teams import Team, announcements, head, names, synced, tags
+from teams import Team, announcements, answer, head, names, quick, synced, tags
 from worlds import World
 
 from modelver.operations.sync import sync
@@ -60,11 +60,11 @@ def test_tags_come_back_object_for_object(announced: World) -> None:
     """I4, B6: each at the commit that brought its version, told by the records alone; a second time nothing is made."""
     before = announced.git("for-each-ref", "refs/tags")
     without_tags(announced)
-    told = announced.cli("sync").out
+    told = quick(announced, "sync").out
     assert announced.git("for-each-ref", "refs/tags") == before
     assert f"fraud#production#3  fraud {versions(announced)[1]} got production" in told
-    assert announced.cli("sync").out == "all tags that the records call for are there\n"
-    assert announced.json("verify")["missing_tags"] == []
+    assert quick(announced, "sync").out == "all tags that the records call for are there\n"
+    assert answer(announced, "verify")["missing_tags"] == []
 
 
 def squashed(world: World) -> str:
@@ -97,7 +97,7 @@ def test_several_versions_of_a_squash_have_commits_of_their_own(world: World) ->
         assert date == world.git("show", "-s", "--format=%cI", where[version]).strip()
         assert subject == f"modelver: add fraud {version}"
     assert len(set(where.values())) == 3
-    world.cli("verify")
+    quick(world, "verify")
     without_tags(world)
     world.git("config", "user.name", "Another")
     synced(world, push=False)
@@ -120,7 +120,7 @@ def test_tags_after_a_merge(fraud: World, way: str) -> None:
         fraud.git("commit", "-q", "-m", "squashed")
     assert sorted(names(synced(fraud, push=False))) == ["fraud#production#1", "fraud@v2.0.0"]
     assert {tags(fraud)[tag] for tag in ("fraud#production#1", "fraud@v2.0.0")} == {where}
-    fraud.cli("verify")
+    quick(fraud, "verify")
 
 
 def test_only_versions_off_the_registry_branch(fraud: World) -> None:
@@ -151,9 +151,9 @@ def test_wrong_tags_are_named_and_stay(announced: World, tag: str) -> None:
     }[tag]
     announced.git("tag", "-f", "-a", "-m", "moved", name, "main~8")
     before = announced.git("for-each-ref")
-    ran = announced.cli("--json", "sync", code=1)
+    ran = quick(announced, "--json", "sync", code=1)
     assert [each["tag"] for each in ran.json["wrong"]] == [name]
-    assert f"wrong: {name}: " in announced.cli("sync", code=1).out
+    assert f"wrong: {name}: " in quick(announced, "sync", code=1).out
     assert announced.git("for-each-ref") == before
 
 
@@ -168,7 +168,7 @@ def test_nothing_is_announced_of_a_broken_stage(fraud: World) -> None:
         registry.promote("fraud", "staging")
     fraud.git("tag", "-d", "fraud#staging#1")
     assert names(synced(fraud, push=False)) == ["fraud#staging#1"]
-    assert "does not go on" in fraud.cli("verify", code=1).out
+    assert "does not go on" in quick(fraud, "verify", code=1).out
 
 
 @pytest.mark.parametrize("depth", [1, 3])
@@ -186,7 +186,7 @@ def test_a_tag_that_is_needed_lies_behind_the_boundary(announced: World, tmp_pat
     """B6: exit 3 with the command that brings the history, and nothing made."""
     announced.git("clone", "-q", "--no-tags", "--depth=1", f"file://{announced.top}", tmp_path / "shallow")
     shallow = World(tmp_path / "shallow")
-    assert "hint: git fetch --unshallow" in shallow.cli("sync", code=3).err
+    assert "hint: git fetch --unshallow" in quick(shallow, "sync", code=3).err
     assert tags(shallow) == {}
 
 
@@ -221,13 +221,13 @@ def test_no_network_without_push(announced: World) -> None:
     """B6: a remote that cannot be reached is not asked."""
     announced.git("remote", "add", "origin", "https://nobody.invalid/registry.git")
     without_tags(announced)
-    assert announced.json("sync")["new"]
+    assert answer(announced, "sync")["new"]
 
 
 def test_nothing_is_written_where_nothing_is_missing(announced: World) -> None:
     """B6: not a byte, and no lock stays."""
     before = announced.everything(but=[".git/modelver/lock"])
-    announced.cli("sync")
+    quick(announced, "sync")
     assert announced.everything(but=[".git/modelver/lock"]) == before
 
 
@@ -277,7 +277,7 @@ def test_only_what_nobody_has_published(found: Callable[..., Team]) -> None:
 def test_staged_records_have_no_tags_yet(fraud: World) -> None:
     """B5, B6: what waits in the index is no record of any commit."""
     fraud.write("model.bin", "a fourth")
-    fraud.cli("add", "model.bin", "-n", "fraud", "--no-commit")
+    quick(fraud, "add", "model.bin", "-n", "fraud", "--no-commit")
     assert synced(fraud, push=False) == NOTHING
 
 
@@ -293,4 +293,4 @@ def test_records_that_a_merge_brought_from_a_branch_with_several(world: World) -
     first, second = versions(world)
     assert where[second] == head(world)
     assert head(world, f"{where[first]}^") == head(world)
-    world.cli("verify")
+    quick(world, "verify")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from teams import announcements, head, names, synced, tags
+from teams import announcements, answer, head, names, quick, synced, tags
 from worlds import World
 
 REFS = [".git/refs", ".git/logs", ".git/objects", ".git/modelver", ".git/packed-refs", ".git/info/exclude"]
@@ -46,7 +46,7 @@ def test_a_branch_is_written_and_nothing_else(announced: World, words: tuple[str
     announced.git("add", "staged.txt")
     announced.write("src/train.py", "edited\n")
     before, main, known = announced.everything(but=REFS), head(announced), tags(announced)
-    announced.cli(words[0], "--branch", "work", *words[1:])
+    quick(announced, words[0], "--branch", "work", *words[1:])
     after = announced.everything(but=REFS)
     assert after == before
     assert head(announced) == head(announced, "main") == main
@@ -56,9 +56,9 @@ def test_a_branch_is_written_and_nothing_else(announced: World, words: tuple[str
     assert all(path.startswith(".modelver/") for path in paths)
     assert announcements(tags(announced)) == announcements(known)
     assert head(announced, "work") in tags(announced).values() or words[0] not in ("add", "run")
-    assert announced.json("verify")["problems"] == []
+    assert answer(announced, "verify")["problems"] == []
     announced.git("checkout", "-q", "work")
-    assert announced.json("verify")["problems"] == []
+    assert answer(announced, "verify")["problems"] == []
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_a_branch_is_written_and_nothing_else(announced: World, words: tuple[str
 )
 def test_an_existing_branch_is_extended(announced: World, first: tuple[str, ...], words: tuple[str, ...]) -> None:
     """B5: references and stages are those of that branch, which need not contain HEAD."""
-    announced.cli(*first, "--branch", "work")
+    quick(announced, *first, "--branch", "work")
     announced.commit({"other.txt": "work goes on"})
     main, tip = head(announced), head(announced, "work")
-    announced.cli(*words, "--branch", "work")
+    quick(announced, *words, "--branch", "work")
     assert (head(announced), head(announced, "work^")) == (main, tip)
     assert announced.git("status", "--porcelain") == ""
 
@@ -83,26 +83,26 @@ def test_an_existing_branch_is_extended(announced: World, first: tuple[str, ...]
 def test_references_are_those_of_the_branch(fraud: World) -> None:
     """B5: a version that only the branch has is its newest one, here and there."""
     fraud.write("model.bin", "on work")
-    new = fraud.json("add", "model.bin", "-n", "fraud", "--branch", "work")["version"]
-    assert fraud.json("tag", "fraud", "1.0.0", "--branch", "work")["version"] == new
-    assert fraud.json("tag", "fraud", "1.0.0")["version"] != new
+    new = answer(fraud, "add", "model.bin", "-n", "fraud", "--branch", "work")["version"]
+    assert answer(fraud, "tag", "fraud", "1.0.0", "--branch", "work")["version"] == new
+    assert answer(fraud, "tag", "fraud", "1.0.0")["version"] != new
 
 
 def test_init_on_a_branch(plain: World) -> None:
     """B5: so that a registry, too, can come by a pull request."""
     before, main = plain.everything(but=REFS), head(plain)
-    plain.cli("init", "--branch", "registry")
+    quick(plain, "init", "--branch", "registry")
     assert plain.everything(but=REFS) == before
     assert head(plain) == head(plain, "registry^") == main
     plain.write("model.bin", "weights")
-    plain.cli("add", "model.bin", code=3)
-    plain.cli("add", "model.bin", "--branch", "registry")
+    quick(plain, "add", "model.bin", code=3)
+    quick(plain, "add", "model.bin", "--branch", "registry")
     assert plain.git("status", "--porcelain") == ""
 
 
 def test_the_branch_that_is_checked_out(fraud: World) -> None:
     """B5: as without the option, index, work tree and announcement included."""
-    done = fraud.json("promote", "fraud", "production", "--branch", "main")
+    done = answer(fraud, "promote", "fraud", "production", "--branch", "main")
     assert (done["tag"], done["pending"]) == ("fraud#production#1", False)
     assert fraud.git("status", "--porcelain") == ""
     fraud.assert_sound()
@@ -121,7 +121,7 @@ def test_a_branch_of_another_work_tree(fraud: World, tmp_path: Path) -> None:
     """B5: exit 4 with the place where it can be written; its index would no longer fit its HEAD."""
     fraud.git("worktree", "add", "-q", "-b", "work", tmp_path / "linked")
     before = fraud.git("for-each-ref")
-    err = fraud.cli("promote", "fraud", "production", "--branch", "work", code=4).err
+    err = quick(fraud, "promote", "fraud", "production", "--branch", "work", code=4).err
     assert f"work is checked out in {tmp_path}/linked" in err
     assert f"hint: modelver -C {tmp_path}/linked" in err
     assert fraud.git("for-each-ref") == before
@@ -150,7 +150,7 @@ def test_a_branch_of_another_work_tree(fraud: World, tmp_path: Path) -> None:
 def test_names_that_are_none(fraud: World, name: str) -> None:
     """B5: exit 2, nothing written, and nothing of it reaches a terminal raw."""
     before = fraud.git("for-each-ref")
-    err = fraud.cli("promote", "fraud", "production", f"--branch={name}", code=2).err
+    err = quick(fraud, "promote", "fraud", "production", f"--branch={name}", code=2).err
     assert "no name of a branch" in err
     assert "\x1b" not in err
     assert fraud.git("for-each-ref") == before
@@ -161,14 +161,14 @@ def test_a_name_that_has_no_room(fraud: World) -> None:
     fraud.git("branch", "team")
     fraud.git("branch", "one/two")
     words = ("promote", "fraud", "production", "--branch")
-    assert "there is a branch team, so there" in fraud.cli(*words, "team/work", code=4).err
-    assert "there is a branch one/two, so there" in fraud.cli(*words, "one", code=4).err
+    assert "there is a branch team, so there" in quick(fraud, *words, "team/work", code=4).err
+    assert "there is a branch one/two, so there" in quick(fraud, *words, "one", code=4).err
 
 
 def test_from_a_detached_head(fraud: World) -> None:
     """B5: the branch is made from it."""
     fraud.git("checkout", "-q", "--detach", "HEAD~1")
-    fraud.cli("promote", "fraud", "production", "--branch", "work")
+    quick(fraud, "promote", "fraud", "production", "--branch", "work")
     assert head(fraud, "work^") == head(fraud)
     fraud.git("symbolic-ref", "-q", "HEAD", code=1)
 
@@ -177,23 +177,23 @@ def test_before_the_first_commit(tmp_path: Path) -> None:
     """B5: `init` makes the branch's first commit and leaves HEAD unborn."""
     World(tmp_path).git("init", "-q", "new")
     world = World(tmp_path / "new")
-    world.cli("init", "--branch", "work")
+    quick(world, "init", "--branch", "work")
     world.git("rev-parse", "-q", "--verify", "HEAD", code=1)
     assert world.git("rev-list", "--count", "work") == "1\n"
     world.write("model.bin", "weights")
-    world.cli("add", "model.bin", "--branch", "work")
+    quick(world, "add", "model.bin", "--branch", "work")
     assert world.git("ls-files") == ""
 
 
 def test_the_file_stays_hidden(fraud: World) -> None:
-    """B5, T1: also after a later `add` on main, which makes the lines anew."""
+    """B5, T1: also after a merge and a later `add` on main, which makes the lines anew."""
     fraud.write("models/new.bin", "on work")
-    fraud.cli("add", "models/new.bin", "-n", "new", "--branch", "work")
+    fraud.write("other.bin", "on another")
+    quick(fraud, "add", "models/new.bin", "-n", "new", "--branch", "work")
+    quick(fraud, "add", "other.bin", "-n", "other", "--branch", "other")
     assert fraud.git("status", "--porcelain") == ""
+    fraud.git("merge", "-q", "other")
     fraud.add("a fourth")
-    fraud.add("other", "other", "other.bin")
-    fraud.commit({"more.txt": "more\n"})
-    fraud.add("a fifth")
     assert fraud.git("status", "--porcelain") == ""
 
 
@@ -201,13 +201,13 @@ def test_the_commit_msg_hook_sees_the_message(fraud: World) -> None:
     """W8, B5: with `commit: {hooks: true}`; no commit-msg hook's refusal leaves a branch behind."""
     fraud.commit({".modelver/config.yaml": "format: 1\nbranch: main\ncommit: {hooks: true}\n"})
     fraud.write(".git/hooks/commit-msg", "#!/bin/sh\necho no ticket; exit 1\n", mode=0o755)
-    assert "no ticket" in fraud.cli("promote", "fraud", "production", "--branch", "work", code=7).err
+    assert "no ticket" in quick(fraud, "promote", "fraud", "production", "--branch", "work", code=7).err
     assert fraud.git("branch", "--list", "work") == ""
 
 
 def test_a_read_only_command_knows_no_branch(fraud: World) -> None:
     """B5: it is for writing; `--at` reads elsewhere."""
-    fraud.cli("show", "fraud", "--branch", "main", code=2)
+    quick(fraud, "show", "fraud", "--branch", "main", code=2)
 
 
 # ---- --no-commit ---------------------------------------------------------------------------------------------
@@ -219,9 +219,9 @@ def test_records_wait_for_a_commit_of_the_users(announced: World, words: tuple[s
     announced.write("new.bin", "new weights")
     announced.write("out.bin", "new weights")
     before = announced.git("for-each-ref")
-    ran = announced.cli("--json", words[0], "--no-commit", *words[1:])
+    ran = quick(announced, "--json", words[0], "--no-commit", *words[1:])
     assert ran.json.get("pending", True) is True
-    assert ran.json.get("commit") is None or words[0] == "run"
+    assert (ran.json.get("tag"), ran.json.get("commit")) == (None, None) or words[0] == "run"
     assert announced.git("for-each-ref") == before
     staged = announced.git("diff", "--cached", "--name-only").split()
     assert staged
@@ -230,15 +230,15 @@ def test_records_wait_for_a_commit_of_the_users(announced: World, words: tuple[s
     announced.git("commit", "-q", "-m", "mine")
     made = names(synced(announced, push=False))
     assert bool(made) == (words[0] in ("add", "run", "tag", "promote", "rollback"))
-    assert announced.json("verify")["missing_tags"] == []
+    assert answer(announced, "verify")["missing_tags"] == []
 
 
 def test_pending_is_said_to_people(fraud: World) -> None:
     """B5: with the command that makes the tags."""
-    ran = fraud.cli("promote", "fraud", "production", "--no-commit")
+    ran = quick(fraud, "promote", "fraud", "production", "--no-commit")
     assert "modelver sync" in ran.err
     fraud.git("commit", "-q", "-m", "with code of mine")
-    assert fraud.cli("sync").out.startswith("fraud#production#1")
+    assert quick(fraud, "sync").out.startswith("fraud#production#1")
 
 
 def test_two_versions_wait_together(fraud: World) -> None:
@@ -246,18 +246,18 @@ def test_two_versions_wait_together(fraud: World) -> None:
     made = []
     for text in ("a fourth", "a fifth"):
         fraud.write("model.bin", text)
-        made.append(fraud.json("add", "model.bin", "-n", "fraud", "--no-commit")["version"])
+        made.append(answer(fraud, "add", "model.bin", "-n", "fraud", "--no-commit")["version"])
     fraud.git("commit", "-q", "-m", "both")
     assert set(names(synced(fraud, push=False))) == set(made)
-    fraud.cli("verify")
+    quick(fraud, "verify")
 
 
 def test_a_second_change_of_what_waits(fraud: World) -> None:
     """B5: exit 4 with the command that takes the first one back; nothing is lost."""
-    fraud.cli("promote", "fraud", "production", "--no-commit")
+    quick(fraud, "promote", "fraud", "production", "--no-commit")
     before = fraud.git("diff", "--cached")
     for more in ((), ("--no-commit",)):
-        err = fraud.cli("promote", "fraud~1", "production", *more, code=4).err
+        err = quick(fraud, "promote", "fraud~1", "production", *more, code=4).err
         assert "staged, but not committed" in err
         assert "hint: git restore --staged" in err
     assert fraud.git("diff", "--cached") == before
@@ -267,16 +267,16 @@ def test_undo_leaves_what_waits(fraud: World) -> None:
     """B5, B8: it takes back the last commit, not what is staged."""
     with fraud.registry as registry:
         registry.tag("fraud", "1.0.0")
-    fraud.cli("promote", "fraud", "production", "--no-commit")
-    fraud.cli("undo")
+    quick(fraud, "promote", "fraud", "production", "--no-commit")
+    quick(fraud, "undo")
     assert fraud.git("diff", "--cached", "--name-only").split() == [".modelver/models/fraud/stages/production.yaml"]
     assert "fraud@v1.0.0" not in tags(fraud)
 
 
 def test_a_commit_of_ours_leaves_what_waits(fraud: World) -> None:
     """B5: another command's commit has its own record alone."""
-    fraud.cli("promote", "fraud", "production", "--no-commit")
-    fraud.cli("tag", "fraud", "1.0.0")
+    quick(fraud, "promote", "fraud", "production", "--no-commit")
+    quick(fraud, "tag", "fraud", "1.0.0")
     assert fraud.git("show", "--name-only", "--format=").split() == [".modelver/models/fraud/tags/1.0.0.yaml"]
     assert fraud.git("diff", "--cached", "--name-only").split() == [".modelver/models/fraud/stages/production.yaml"]
 
@@ -291,7 +291,7 @@ def test_a_commit_of_ours_leaves_what_waits(fraud: World) -> None:
 def test_what_makes_no_sense_together(announced: World, words: tuple[str, ...], message: str) -> None:
     """B5: exit 2, nothing written."""
     before = announced.git("for-each-ref")
-    assert message in announced.cli(*words, code=2).err
+    assert message in quick(announced, *words, code=2).err
     assert announced.git("for-each-ref") == before
     assert announced.git("status", "--porcelain") == ""
 
@@ -299,9 +299,9 @@ def test_what_makes_no_sense_together(announced: World, words: tuple[str, ...], 
 def test_init_waits_too(plain: World) -> None:
     """B5: the registry comes with a commit of the user's."""
     commit = head(plain)
-    plain.cli("init", "--no-commit")
+    quick(plain, "init", "--no-commit")
     assert head(plain) == commit
     assert ".modelver/config.yaml" in plain.git("diff", "--cached", "--name-only").split()
     plain.git("commit", "-q", "-m", "start a registry")
     plain.write("model.bin", "weights")
-    plain.cli("add", "model.bin")
+    quick(plain, "add", "model.bin")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from teams import Team, head, synced, tags
+from teams import Team, answer, head, quick, synced, tags
 from worlds import World, sha256
 
 HIDDEN = [".git/objects", ".git/modelver", ".git/logs", ".git/index", ".modelver"]
@@ -30,7 +30,7 @@ def state(world: World) -> dict[str, object]:
 def refused(world: World, *words: str) -> str:
     """What `undo` says that is refused and moves nothing."""
     before = state(world)
-    err = world.cli("undo", code=4).err
+    err = quick(world, "undo", code=4).err
     assert state(world) == before
     assert all(word in err for word in words), err
     return err
@@ -67,17 +67,17 @@ def test_every_operation_is_taken_back(announced: World, words: tuple[str, ...])
     announced.write("staged.txt", "staged\n")
     announced.git("add", "staged.txt")
     before = state(announced)
-    done = announced.cli(*words, "--json").json
+    done = quick(announced, *words, "--json").json
     assert state(announced) != before
     commit = head(announced)
-    undone = announced.json("undo")
+    undone = answer(announced, "undo")
     assert state(announced) == before
     assert list(undone) == ["op", "model", "version", "commit", "tags"]
     assert undone["commit"] == commit
     assert undone["version"] == done.get("version", undone["version"])
     assert announced.object(sha256("new weights")).exists() == (words[0] == "add")
     announced.assert_sound()
-    assert announced.json("verify")["problems"] == []
+    assert answer(announced, "verify")["problems"] == []
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,12 @@ def test_every_operation_is_taken_back(announced: World, words: tuple[str, ...])
 def test_what_follows_something_is_taken_back(announced: World, first: tuple[str, ...], words: tuple[str, ...]) -> None:
     """B8: demote, restore, unlink; a second `undo` takes back what was before them."""
     start = state(announced)
-    announced.cli(*first)
+    quick(announced, *first)
     before = state(announced)
-    announced.cli(*words)
-    announced.cli("undo")
+    quick(announced, *words)
+    quick(announced, "undo")
     assert state(announced) == before
-    announced.cli("undo")
+    quick(announced, "undo")
     assert state(announced) == start
 
 
@@ -121,7 +121,7 @@ def test_the_file_is_offered_again(world: World) -> None:
     """B8, T1: after its first `add` is undone, Git shows it as untracked."""
     world.add("weights")
     assert world.git("status", "--porcelain") == ""
-    world.cli("undo")
+    quick(world, "undo")
     assert world.git("status", "--porcelain") == "?? model.bin\n"
     world.add("weights")
     assert world.git("status", "--porcelain") == ""
@@ -131,7 +131,7 @@ def test_the_gitignore_of_an_add_goes_too(world: World) -> None:
     """B8, T1: with `ignore: gitignore`, where it came with the version."""
     world.git("config", "modelver.ignore", "gitignore")
     world.add("weights", path="models/model.bin")
-    world.cli("undo")
+    quick(world, "undo")
     assert not (world / "models/.gitignore").exists()
     assert world.git("status", "--porcelain") == "?? models/\n"
 
@@ -140,8 +140,8 @@ def test_init_is_taken_back(plain: World) -> None:
     """B8: it is an operation like any other."""
     before = plain.git("status", "--porcelain")
     commit = head(plain)
-    plain.cli("init")
-    plain.cli("undo")
+    quick(plain, "init")
+    quick(plain, "undo")
     assert (head(plain), plain.git("status", "--porcelain")) == (commit, before)
 
 
@@ -150,8 +150,8 @@ def test_on_a_detached_head(fraud: World) -> None:
     fraud.git("checkout", "-q", "--detach")
     before = state(fraud)
     fraud.write("model.bin", "a fourth")
-    fraud.cli("add", "model.bin", "-n", "fraud")
-    fraud.cli("undo")
+    quick(fraud, "add", "model.bin", "-n", "fraud")
+    quick(fraud, "undo")
     fraud.write("model.bin", "fraud 3")
     assert state(fraud) == before
 
@@ -186,7 +186,7 @@ def test_the_first_commit_of_all(tmp_path_factory: pytest.TempPathFactory) -> No
     """B8: there is nothing before it."""
     world = World(tmp_path_factory.mktemp("new"))
     world.git("init", "-q")
-    world.cli("init")
+    quick(world, "init")
     refused(world)
 
 
@@ -250,5 +250,5 @@ def test_a_tag_of_the_users_own_stays(fraud: World) -> None:
     """B8: on the commit, but not one that its records call for."""
     fraud.add("a fourth")
     fraud.git("tag", "-a", "-m", "mine", "my-tag")
-    fraud.cli("undo")
+    quick(fraud, "undo")
     assert "my-tag" in tags(fraud)
