@@ -73,6 +73,8 @@ class Journal:
     """Index and work tree have no part in it."""
     moved: bool = False
     """Index and work tree go from the commit `old` to `commit` with all files, which are not listed here."""
+    kept: tuple[str, ...] = ()
+    """Of these files, those that a move leaves alone."""
 
     @classmethod
     def path(cls, repository: Repository) -> Path:
@@ -89,6 +91,7 @@ class Journal:
             facts["tags"] = tuple(NewTag(**tag) for tag in facts["tags"])
             facts["hidden"] = tuple(facts["hidden"])
             facts["removed"] = tuple((str(ref), str(oid)) for ref, oid in facts.get("removed", ()))
+            facts["kept"] = tuple(facts.get("kept", ()))
             return cls(**facts)
         except FileNotFoundError:
             return None

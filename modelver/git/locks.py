@@ -7,6 +7,7 @@ that the journal wanted there. Unlike an inode this survives a copy of the repos
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from modelver.errors import Conflict
 # Git holds an empty lock for an instant, between its creation and its first write.
 _EMPTY_GRACE = 1.0
 _PACKED_GRACE = 5.0
+_ID = re.compile(rb"([0-9a-f]{40,64}\n?)?")
 
 
 class IndexLock:
@@ -95,6 +97,22 @@ def clear_packed_locks(common_dir: Path, *, since: Path, holds_refs: Callable[[]
         time.sleep(min(max(0.0, _PACKED_GRACE - age), _PACKED_GRACE))  # the disk's clock may be ahead of ours
         if _traces(lock, draft) == before:
             draft.unlink(missing_ok=True)  # before the lock, since a live Git would make a new one under it
+            lock.unlink(missing_ok=True)
+
+
+def clear_abandoned_locks(refs: Iterable[Path]) -> None:
+    """Remove the lock files beside refs that a killed `git fetch` or `git push` left, waiting for living ones.
+
+    No journal tells of these, so time has to: Git writes nothing but an object's id into such a lock, and holds it
+    for an instant.
+    """
+    locks = standing(ref.with_name(f"{ref.name}.lock") for ref in refs)
+    before = {lock: _traces(lock) for lock in locks}
+    ages = [time.time() - moment for traces in before.values() for _, moment, _ in traces]
+    if ages:
+        time.sleep(min(max(0.0, _PACKED_GRACE - min(ages)), _PACKED_GRACE))
+    for lock in locks:
+        if _traces(lock) == before[lock] and _ID.fullmatch(_read(lock) or b""):
             lock.unlink(missing_ok=True)
 
 

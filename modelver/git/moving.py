@@ -25,6 +25,9 @@ from modelver.git.repository import Repository
 
 _SUBMODULE = "160000"
 _FILES = ("100644", "100755")
+_BLOCK = 4096
+_ARGUMENTS = 500
+"""More paths than these do not go on a command line."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,35 @@ def refuse_hostile(repository: Repository, old: str, new: str) -> None:
             raise Damaged(f"{new[:10]} has a path that no commit may have: {quoted(path)}")
 
 
-def forward(repository: Repository, old: str, new: str, staging: Path) -> None:
+def kept(repository: Repository, old: str, new: str) -> tuple[str, ...]:
+    """The paths that the index has, or lacks, as `new` does: the user's own doing, which a move leaves alone."""
+    found = differences(repository, old, new)
+    entries = _entries(repository, found)
+    return tuple(each.path for each in found if entries.get(each.path) == each.new)
+
+
+def reserve(repository: Repository, old: str, new: str, place: Path) -> None:
+    """Take the room on the disk that `back` will need; who goes back removes the file first."""
+    oids = [each.old[1] for each in differences(repository, old, new) if each.old and each.old[0] != _SUBMODULE]
+    sizes = [header.size for header in repository.batch.headers(oids) if header]
+    entries = repository.index.stat().st_size if repository.index.exists() else 0
+    size = 4 * entries + sum(sizes) + 2 * _BLOCK * len(sizes) + 16 * _BLOCK
+    with place.open("wb") as stream:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(stream.fileno(), 0, size)
+        else:
+            stream.write(bytes(size))
+
+
+def forward(repository: Repository, old: str, new: str, kept: Collection[str], staging: Path) -> None:
     """Put the files of `new` into the work tree and leave its index at `staging / "new-index"`, unpublished.
 
     Raises `Conflict` with Git's words, before anything has changed, where a change of the user's is in the way.
     """
     found = differences(repository, old, new)
     _refuse_blocked(repository, old, new, staging)
-    _refuse_covered(repository, found)
+    _refuse_occupied(repository, found)
+    found = [each for each in found if each.path not in kept]
     wanted = {each.path: each.new for each in found}
     outside = _outside(repository, wanted, staging)
     _place(repository, {path: entry for path, entry in wanted.items() if path not in outside}, new, staging)
@@ -70,32 +94,49 @@ def forward(repository: Repository, old: str, new: str, staging: Path) -> None:
     index.copy(repository.index, draft)
     git = _with_index(repository, draft)
     git.run("read-tree", "-m", "-i", old, new)
-    skipped = "".join(f"{path}\0" for path in outside if wanted[path])
-    if skipped:
-        git.run("update-index", "--skip-worktree", "-z", "--stdin", input=os.fsencode(skipped))
+    _skip(git, (path for path in outside if wanted[path]))
     git.run("update-index", "-q", "--refresh", accept=(0, 1))
 
 
-def back(repository: Repository, old: str, new: str, staging: Path) -> None:
-    """Undo `forward`, whatever of it was done: what is as `new` has it becomes as `old` has it, nothing else."""
-    found = {each.path: each for each in differences(repository, old, new)}
-    as_new = _matching(repository, {path: each.new for path, each in found.items()}, staging)
-    as_old = _matching(repository, {path: each.old for path, each in found.items()}, staging)
-    _place(repository, {path: found[path].old for path in as_new - as_old}, old, staging)
-    entries = repository.indexed(*(found if len(found) < 500 else ()))
-    lines = []
-    for path, each in found.items():
-        mode, oid, _ = entries.get(path, ("", "", 0))
-        if ((mode, oid) if oid else None) == each.new:
-            before = each.old or ("0", repository.null)
-            lines.append(f"{before[0]} {before[1]}\t{path}\0")
-    if lines:
+def back(repository: Repository, old: str, new: str, kept: Collection[str], staging: Path) -> None:
+    """Undo `forward`, whatever of it was done: what is as `new` has it becomes as `old` has it, nothing else.
+
+    Where the user has gone on meanwhile, what his commit has otherwise than `old` is his and stays.
+    """
+    head = repository.head().commit
+    his = {each.path for each in differences(repository, old, head)} if head and head != old else set()
+    found = {each.path: each for each in differences(repository, old, new) if each.path not in {*kept, *his}}
+    outside = _outside(repository, {path: each.old for path, each in found.items()}, staging)
+    inside = {path: each for path, each in found.items() if path not in outside}
+    as_new = _matching(repository, {path: each.new for path, each in inside.items()}, staging)
+    as_old = _matching(repository, {path: each.old for path, each in inside.items()}, staging)
+    files = {path: found[path].old for path in as_new - as_old}
+    going = {path for path, entry in files.items() if entry is None}
+    yielding = {path: e for path, e in files.items() if not (e and _holds(repository, path, going))}
+    _place(repository, yielding, old, staging)
+    entries = _entries(repository, found.values())
+    changed = [each for each in found.values() if entries.get(each.path) == each.new]
+    if changed:
         draft = staging / "back-index"
         index.copy(repository.index, draft)
         git = _with_index(repository, draft)
+        lines = (f"{' '.join(each.old or ('0', repository.null))}\t{each.path}\0" for each in changed)
         git.run("update-index", "-z", "--index-info", input=os.fsencode("".join(lines)))
+        _skip(git, (each.path for each in changed if each.path in outside and each.old))
         git.run("update-index", "-q", "--refresh", accept=(0, 1))
         index.publish(repository, draft, staging / "back-previous")
+
+
+def _entries(repository: Repository, found: Collection[Difference]) -> dict[str, tuple[str, str]]:
+    """Mode and object id of those entries of the index in which two commits differ."""
+    paths = [each.path for each in found] if len(found) < _ARGUMENTS else []
+    return {path: entry[:2] for path, entry in repository.indexed(*paths).items()} if found else {}
+
+
+def _skip(git: Git, paths: Iterable[str]) -> None:
+    skipped = "".join(f"{path}\0" for path in paths)
+    if skipped:
+        git.run("update-index", "--skip-worktree", "-z", "--stdin", input=os.fsencode(skipped))
 
 
 def _refuse_blocked(repository: Repository, old: str, new: str, staging: Path) -> None:
@@ -112,22 +153,30 @@ def _refuse_blocked(repository: Repository, old: str, new: str, staging: Path) -
         )
 
 
-def _refuse_covered(repository: Repository, found: Sequence[Difference]) -> None:
-    """Raise `Conflict` for files that come in where an ignored one lies, which Git would take for rubbish.
+def _refuse_occupied(repository: Repository, found: Collection[Difference]) -> None:
+    """Git takes files that it ignores for nothing; among them are artifacts, which may be nowhere else."""
+    going = {each.path for each in found if each.new is None}
+    entries = _entries(repository, found)
+    for each in found:
+        if each.path not in entries and _occupied(repository, each.path, going if each.new else ()):
+            comes = "comes in from there" if each.new else "goes there"
+            raise Conflict(f"{each.path} lies here untracked, and {comes}", hint=f"mv {each.path} {each.path}.mine")
 
-    It may be an artifact that nobody has registered yet.
-    """
+
+def _occupied(repository: Repository, path: str, going: Collection[str]) -> bool:
+    """Whether something lies at a path that has no file of Git's, not counting files that go."""
     assert repository.work_tree is not None
-    known = {each.path for each in found if each.old}
-    for path in (each.path for each in found if each.new and not each.old and each.new[0] != _SUBMODULE):
-        place = repository.work_tree / path
-        if place.is_dir() and not place.is_symlink():
-            inside = (file for file in place.rglob("*") if file.is_symlink() or not file.is_dir())
-            if all(file.relative_to(repository.work_tree).as_posix() in known for file in inside):
-                continue
-        elif not os.path.lexists(place) or repository.indexed(path):
-            continue
-        raise Conflict(f"{path} lies here untracked, and comes in from there", hint=f"mv {path} {path}.mine")
+    return (path not in going and _is_file(repository.work_tree / path)) or _holds(repository, path, going)
+
+
+def _holds(repository: Repository, path: str, going: Collection[str]) -> bool:
+    """Whether a path is a directory that has files in it, not counting those that go."""
+    assert repository.work_tree is not None
+    place = repository.work_tree / path
+    held = (Path(folder, name) for folder, _, names in os.walk(place) for name in names)
+    return not place.is_symlink() and any(
+        file.relative_to(repository.work_tree).as_posix() not in going for file in held
+    )
 
 
 def _with_index(repository: Repository, place: Path) -> Git:
@@ -162,9 +211,12 @@ def _matching(repository: Repository, entries: Mapping[str, tuple[str, str] | No
     answer = git.run("diff-files", "--name-only", "-z", "--ignore-submodules=all", end=b"\0")
     other = set(os.fsdecode(answer.out).split("\0"))
     present = {path for path, entry in entries.items() if entry and path not in other}
-    return present | {
-        path for path, entry in entries.items() if not entry and not os.path.lexists(repository.work_tree / path)
-    }
+    top = repository.work_tree
+    return present | {path for path, entry in entries.items() if not entry and not _is_file(top / path)}
+
+
+def _is_file(place: Path) -> bool:
+    return os.path.lexists(place) and (place.is_symlink() or not place.is_dir())
 
 
 def _place(repository: Repository, entries: Mapping[str, tuple[str, str] | None], commit: str, staging: Path) -> None:
@@ -204,6 +256,8 @@ def _attributes(repository: Repository, files: Iterable[str], commit: str) -> di
 
 
 def _remove(top: Path, path: str) -> None:
+    if any((top / parent).is_symlink() for parent in PurePosixPath(path).parents):
+        return  # what lies behind a link of the user's is not Git's
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         try:
             (top / path).unlink()

@@ -79,10 +79,9 @@ def _contains(repository: Repository, tip: str, commit: str) -> bool:
 def _settle_move(
     here: Repository | None, view: Repository, journal: Journal, lock: IndexLock, staging: Path, timeout: float
 ) -> Settled:
-    """A move to another commit: as long as the branch has not left the old one, all goes back there.
+    """A move to another commit: where the branch is at the new one, or beyond, the tags are finished.
 
-    Where it is at the new one, or beyond, the tags are finished. Where the user has gone on from the old one
-    meanwhile, everything is left as it is now.
+    Else all goes back to the old one, save what a commit of the user's made meanwhile took along.
     """
     tip, old = view.commit(journal.branch), journal.old or ""
     finished = tip is not None and tip != old and _contains(view, tip, journal.commit) and not _contains(view, tip, old)
@@ -90,10 +89,10 @@ def _settle_move(
     if finished:
         _remove_refs(view, journal)
         tags = _make_tags(view, journal, journal.commit, staging)
-    elif tip == old and here is not None:
+    elif here is not None:
         lock.take(staging / "lock", timeout=timeout)
         moving.sweep(here, [each.path for each in moving.differences(here, old, journal.commit)])
-        moving.back(here, old, journal.commit, staging)
+        moving.back(here, old, journal.commit, journal.kept, staging)
     if here is not None:
         lock.release()
     journal.drop(view)

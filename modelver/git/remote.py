@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from modelver.errors import Denied, ModelverError, NotFound, ProgramFailed
 from modelver.git.configuration import Configuration
+from modelver.git.locks import clear_abandoned_locks
 from modelver.git.process import Answer
 from modelver.git.repository import Repository
 
@@ -72,7 +73,7 @@ class Remote:
     def state(self, *branches: str) -> State:
         """What the remote has of some branches and of all tags; one connection."""
         heads = [f"refs/heads/{branch}" for branch in branches]
-        answer = self._ask("ls-remote", "--", self.name, *heads, "refs/tags/*", "refs/modelver/*")
+        answer = self._ask("ls-remote", "--", self.name, *heads, "refs/tags/*", "refs/modelver/*", end=b"\n")
         refs: dict[str, str] = {}
         commits: dict[str, str] = {}
         for line in os.fsdecode(answer.out).splitlines():
@@ -96,8 +97,16 @@ class Remote:
         options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules"]
         options += ["--depth=1"] if alone and self.repository.shallow else []
         text = "\n".join([*specs, ""]).encode("utf-8", "surrogateescape")
-        if specs:
-            self._ask("fetch", *options, "--stdin", "--", self.name, input=text)
+        refs = [*(self.tracking(branch) for branch in branches if self.tracked), *tags]
+        for last in (False, False, True) if specs else ():
+            try:
+                self._ask("fetch", *options, "--stdin", "--", self.name, input=text)
+                return
+            except ProgramFailed as error:
+                # Somebody else fetches here right now, or was killed while they did.
+                if last or "cannot lock ref" not in error.message:
+                    raise
+                clear_abandoned_locks(self.repository.common_dir / ref for ref in refs)
 
     def push(self, specs: Sequence[str]) -> ModelverError | None:
         """Push all of it or nothing; the error where the remote, a hook or the network refuses.
@@ -109,10 +118,12 @@ class Remote:
         answer = git.run("push", *options, "--", self.name, *specs, accept=range(-64, 256), variables=_quiet())
         return None if answer.code == 0 else self._failure("push", answer)
 
-    def _ask(self, *words: str, input: bytes = b"") -> Answer:
+    def _ask(self, *words: str, input: bytes = b"", end: bytes = b"") -> Answer:
         answer = self.repository.git.run(*words, input=input, accept=range(-64, 256), variables=_quiet())
         if answer.code:
             raise self._failure(words[0], answer)
+        if answer.out and not answer.out.endswith(end):
+            raise self.repository.git.cut_short(words)
         return answer
 
     def _failure(self, verb: str, answer: Answer) -> ModelverError:

@@ -151,7 +151,10 @@ class _Write:
         tags = [Tag(tag.ref, tag.tagger, tag.message, tag.target) for tag in settled.untagged]
         change = Change(settled.lost, message, tags)
         snapshot = Snapshot(self.repository, head, root, self.repository.indexed(*paths))
-        if self._attempt(snapshot, change) is None:
+        # Who only makes tags has no name of his own, and this is a commit.
+        identity = self.repository.identity(self.writer.configuration)
+        named = dataclasses.replace(self, writer=dataclasses.replace(self.writer, identity=identity))
+        if named._attempt(snapshot, change) is None:
             raise Conflict(f"{head.ref} moved while records were brought back", hint="run the same command again")
         return f"a commit had dropped records that were written just before; {len(paths)} came back in a commit"
 
@@ -159,7 +162,11 @@ class _Write:
         """One try; None when the branch moved meanwhile and the next try may succeed."""
         with files.staging(self.repository.home / "tmp") as staging:
             preparation = self._preparation(snapshot, staging)
-            journal = preparation.of_move(change) if isinstance(change, Move) else preparation.of_change(change)
+            if isinstance(change, Move):
+                moving.reserve(self.repository, snapshot.head.commit or "", change.commit, staging / "reserve")
+                journal = preparation.of_move(change)
+            else:
+                journal = preparation.of_change(change)
             try:
                 journal.save(self.repository, staging)
                 if isinstance(change, Move):
@@ -233,7 +240,12 @@ class _Write:
     def _move(self, journal: Journal, move: Move, staging: Path) -> None:
         """Like `_forward`, with all files in which two commits differ."""
         self._take_index(journal, staging)
-        moving.forward(self.repository, journal.old or "", journal.commit, staging)
+        old = journal.old or ""
+        kept = moving.kept(self.repository, old, journal.commit)
+        if kept:
+            journal = dataclasses.replace(journal, kept=kept)
+            journal.save(self.repository, staging)
+        moving.forward(self.repository, old, journal.commit, kept, staging)
         index.publish(self.repository, staging / "new-index", staging / "index.previous")
         self._move_refs(journal, move.message)
 
@@ -276,6 +288,7 @@ class _Write:
         This needs no room, so it also works on a full disk; where it cannot, `settle` takes our entries out.
         """
         previous = staging / "index.previous"
+        (staging / "reserve").unlink(missing_ok=True)
         if self.repository.commit(journal.branch) != journal.old:
             return
         exclude.go_back(self.repository, staging=staging)

@@ -52,6 +52,11 @@ def _parts(whole: Sequence[Announcement], size: int) -> list[Sequence[Announceme
     return [whole[start : start + size] for start in range(0, len(whole), size)]
 
 
+_LOCKED = re.compile(r"cannot lock ref|failed to (update|lock) ref|\.lock'|atomic transaction failed")
+_BUSY = 12
+"""So many pushes may meet a ref that somebody else's push has locked, before that is told as the remote's fault."""
+
+
 class _LostRace(Exception):
     """Somebody else's push came first."""
 
@@ -63,6 +68,7 @@ class _Tally:
     pushed: list[str] = field(default_factory=list)
     new: dict[str, Announcement] = field(default_factory=dict)
     replayed: int = 0
+    refused: int = 0
     remarks: list[str] = field(default_factory=list)
 
 
@@ -107,6 +113,7 @@ class _Round:
         self.workspace = workspace
         self.repository: Repository = workspace.repository
         self.tally = tally
+        tally.remarks += workspace.writer(anonymous=True).recover()  # before anything is read of what it may change
         head = self.repository.head()
         catalog = with_registry(Catalog(self.repository, head.commit))
         self.registry = catalog.config.branch
@@ -206,9 +213,11 @@ class _Round:
                 return None
             apart[:] = own = self.repository.commits_between(tip, here)
             if not own:
+                if not self.repository.is_ancestor(here, tip):
+                    raise self.repository.git.cut_short(["rev-list"])
                 return None
             writer = self.workspace.writer()
-            made = replay(self.repository, self._read(own), tip, writer.identity, writer.configuration)
+            made = replay(self.repository, self._read(own, here, tip), tip, writer.identity, writer.configuration)
             self.tally.replayed = max(self.tally.replayed, len(own))
             models = Catalog(self.repository, here).models()
             message = f"modelver: sync: {len(own)} on top of {self.remote.label}/{self.branch}"
@@ -242,8 +251,11 @@ class _Round:
         else:
             error.hints.append(f"{pull}    stops at {error.commit[:10]} and lets you decide")
 
-    def _read(self, own: Sequence[str]) -> list[RecordCommit]:
-        """The commits as records; raises `Conflict` where one of them is the user's own work."""
+    def _read(self, own: Sequence[str], here: str, tip: str) -> list[RecordCommit]:
+        """The commits from the remote's to the one that is `here`, as records.
+
+        Raises `Conflict` where one of them is the user's own work.
+        """
         commits = []
         for each in own:
             commit = read(self.repository, each)
@@ -253,6 +265,10 @@ class _Round:
                     hint=f"{self._pull}    then modelver sync --push",
                 )
             commits.append(commit)
+        # A list that lacks some would leave these behind.
+        parents = [commit.parent for commit in commits]
+        if parents[1:] != list(own[:-1]) or own[-1] != here or not self.repository.is_ancestor(parents[0], tip):
+            raise self.repository.git.cut_short(["rev-list"])
         return commits
 
     def _moved_tags(self, made: Mapping[str, str], models: Collection[str]) -> Iterator[Tag]:
@@ -260,6 +276,8 @@ class _Round:
         refs = self.repository.refs("refs/tags", "refs/modelver")
         targets = self.repository.tag_targets("refs/tags", "refs/modelver")
         for ref, oid in refs.items():
+            if ref not in targets:
+                raise _LostRace  # somebody takes tags away right now
             if targets[ref] in made and ref not in self.state.refs and _is_ours(ref, models):
                 tag = tag_of(self.repository, oid)
                 if tag is not None:
@@ -318,18 +336,33 @@ class _Round:
     def _push_at_once(self, specs: Sequence[str], tags: Sequence[Announcement]) -> None:
         error = self.remote.push(specs)
         if error is not None:
-            refs = [spec.partition(":")[2] for spec in specs]
-            now = self.remote.state(self.branch)
-            if now.differs(self.state, f"refs/heads/{self.branch}", *refs):
-                raise _LostRace
-            if isinstance(error, ProgramFailed) and specs[0].endswith(f":refs/heads/{self.branch}"):
-                error.hints.append(
-                    f"where {self.branch} is protected, a pull request brings it: modelver … --branch NAME"
-                )
-            raise error
+            self._refuse(error, specs)
+        self._track(specs)
         pairs = [spec.split(":", 1) for spec in specs]
         refs = [ref for _, ref in pairs]
         pushed = {ref: oid for oid, ref in pairs if ref.startswith("refs/heads/")}
         self.state = State({**self.state.refs, **pushed}, self.state.commits)
         self.tally.pushed += [ref.removeprefix("refs/").partition("/")[2] for ref in refs]
         self.tally.new.update({each.ref: each for each in tags})
+
+    def _refuse(self, error: ModelverError, specs: Sequence[str]) -> None:
+        """Raise for a push that failed, unless the remote has taken it and nobody heard of that."""
+        wanted = {ref: source for source, ref in (spec.split(":", 1) for spec in specs)}
+        refs = list(wanted)
+        now, here = self.remote.state(self.branch), self.repository.refs(*refs)
+        if all(now.refs.get(ref) == here.get(source, source) for ref, source in wanted.items()):
+            return
+        busy = self.tally.refused < _BUSY and _LOCKED.search(error.message)
+        self.tally.refused += 1
+        if busy or now.differs(self.state, f"refs/heads/{self.branch}", *refs):
+            raise _LostRace
+        if isinstance(error, ProgramFailed) and specs[0].endswith(f":refs/heads/{self.branch}"):
+            error.hints.append(f"where {self.branch} is protected, a pull request brings it: modelver … --branch NAME")
+        raise error
+
+    def _track(self, specs: Sequence[str]) -> None:
+        """Let this clone know what the remote has: where Git could not note that, `undo` would take it back."""
+        commit, _, ref = specs[0].partition(":")
+        tracking = self.remote.tracking(self.branch)
+        if self.remote.tracked and ref == f"refs/heads/{self.branch}" and self.repository.commit(tracking) != commit:
+            self.repository.transact([f"update {tracking} {commit}"], "-m", "update by push")

@@ -35,6 +35,7 @@ def sync(workspace: Workspace, *, push: bool = False, unpublished: bool = False)
         made[:] = [each for each, _ in pairs]
         return Change({}, "modelver: sync", [tag for _, tag in pairs]) if pairs else None
 
-    written = workspace.writer(anonymous=True).write(plan, watched=[layout.CONFIG])
-    remarks = written.remarks if written else ()
-    return Synced(new=told(made), wrong=found[0].wrong, remarks=remarks)
+    writer = workspace.writer(anonymous=True)
+    remarks = writer.recover()  # told also where there is nothing left to write
+    writer.write(plan, watched=[layout.CONFIG])
+    return Synced(new=told(made), wrong=found[0].wrong, remarks=tuple(remarks))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from modelver.catalog import Catalog
 from modelver.errors import Conflict
 from modelver.git.change import Move, Snapshot, Tag
+from modelver.git.journal import Journal
 from modelver.git.replay import RecordCommit, read
 from modelver.git.repository import Repository
 from modelver.operations import hiding
@@ -38,12 +39,19 @@ def undo(workspace: Workspace) -> Undone:
         commit = _last(repository, head.commit)
         _refuse_foreign(repository, commit, writer.identity.name)
         removed, tags = _tags(workspace, snapshot, commit)
-        found[:], gone[:] = [commit], [ref.removeprefix("refs/").partition("/")[2] for ref in removed]
+        found[:], gone[:] = [commit], [_short(ref) for ref in removed]
         subject = commit.message.partition("\n")[0].removeprefix("modelver: ")
         return Move(commit.parent, f"modelver: undo {subject}", tags, tuple(removed.items()))
 
-    written = writer.write(plan, watched=[layout.CONFIG])
-    assert written is not None
+    cut_off = Journal.load(repository)
+    remarks = writer.recover()
+    finished = _finished(repository, cut_off) if cut_off is not None else None
+    if cut_off is not None and finished is not None:  # what was asked for is done, and nothing else was
+        found, gone = [finished], [_short(ref) for ref, _ in cut_off.removed]
+    else:
+        written = writer.write(plan, watched=[layout.CONFIG])
+        assert written is not None
+        remarks += written.remarks
     told = dict(reversed(_TRAILER.findall(found[0].message)))  # of several operations the first is the commit's own
     return Undone(
         op=told.get("Op", ""),
@@ -51,8 +59,20 @@ def undo(workspace: Workspace) -> Undone:
         version=told.get("Version"),
         commit=found[0].id,
         tags=tuple(gone),
-        remarks=(*written.remarks, *hiding.renew(workspace)),
+        remarks=(*remarks, *hiding.renew(workspace)),
     )
+
+
+def _finished(repository: Repository, journal: Journal) -> RecordCommit | None:
+    """The commit that a former `undo` took back, which was cut off when the branch had moved already."""
+    if not journal.moved or journal.old is None or repository.head().commit != journal.commit:
+        return None
+    commit = read(repository, journal.old)
+    return commit if commit is not None and commit.parent == journal.commit else None
+
+
+def _short(ref: str) -> str:
+    return ref.removeprefix("refs/").partition("/")[2]
 
 
 def _last(repository: Repository, head: str | None) -> RecordCommit:

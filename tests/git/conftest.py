@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
+import faultlib
 import pytest
 from writelib import make
 
@@ -28,3 +31,25 @@ def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def repo(tmp_path: Path) -> Path:
     """A repository with one commit."""
     return make(tmp_path / "repo")
+
+
+@pytest.fixture
+def tracer() -> None:
+    """Processes can be traced here."""
+    if faultlib.STRACE is None:
+        faultlib.missing("strace is not installed")
+    probe = subprocess.run([faultlib.STRACE or "", "-q", "-o", "/dev/null", "true"], capture_output=True, check=False)
+    if probe.returncode:
+        faultlib.missing(f"strace may not trace here: {probe.stderr.decode().strip()}")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MiB; only the administrator can make one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=24m", "modelver-test", str(place)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        faultlib.missing("a small file system cannot be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)

@@ -22,7 +22,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
+import pytest
+
+# Read at once, because the tests themselves see nothing of the developer's own variables.
+FULL = os.environ.get("MODELVER_FAULTS") == "full"
+REPORT = os.environ.get("MODELVER_FAULTS_REPORT")
+REQUIRED = os.environ.get("MODELVER_REQUIRE_ALL")
 HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent
 REAL_GIT = shutil.which("git") or "git"
@@ -552,6 +559,14 @@ def _blob(data: bytes) -> str:
 # --- Trials ---------------------------------------------------------------------------------------
 
 
+class Judging(Protocol):
+    """Whoever says what is wrong in a world at the end."""
+
+    def faults(self, world: World, start: str, *, committed: bool = False) -> list[str]:
+        """See `Judge.faults`."""
+        ...
+
+
 @dataclass
 class Trial:
     """A command put to the test in one world."""
@@ -559,7 +574,7 @@ class Trial:
     world: World
     command: Command
     place: Path
-    judge: Judge
+    judge: Judging
     map: Map
 
     @classmethod
@@ -650,7 +665,7 @@ class Trial:
         subprocess.run(["cp", "-a", str(world.top), str(top)], check=True)
         return World(top)
 
-    def kill_before_second(self, points: Iterable[Point], second: Command, judge: Judge) -> Report:
+    def kill_before_second(self, points: Iterable[Point], second: Command, judge: Judging) -> Report:
         """Kill the command while a second writer waits for the lock; afterwards both records are there."""
         report = Report()
         for point in points:
@@ -698,10 +713,14 @@ class Trial:
         with tempfile.TemporaryDirectory() as elsewhere:
             outcome = world.run(self.command, FAULT_DIR=elsewhere)
         found = [] if outcome.code in (0, 7) and _one_line(outcome) else [f"ended with {outcome}"]
-        left = before.difference(State.of(world)) if outcome.code else []
+        left = self.changed(world, before) if outcome.code else []
         ballast.unlink()
         found += [f"with {size} bytes free: {fault}" for fault in left + self.go_on(world, start, WAYS["again"])]
         return outcome, found
+
+    def changed(self, world: World, before: State) -> list[str]:
+        """What a command that failed has changed, and must not."""
+        return before.difference(State.of(world))
 
     def failed_cleanly(self, world: World, start: str, before: State, outcome: Outcome, codes: set[int]) -> list[str]:
         """All or nothing: exit 0 and all is there, or an error, one line, and all is as before; again succeeds."""
@@ -711,7 +730,7 @@ class Trial:
         else:
             if outcome.code not in codes or not _one_line(outcome):
                 found.append(f"ended with {outcome}")
-            found += before.difference(State.of(world))
+            found += self.changed(world, before)
         return found + [f"again: {fault}" for fault in self.go_on(world, start, WAYS["again"])]
 
     def answers(self) -> list[Point]:
@@ -743,7 +762,7 @@ def _holding_the_lock(world: World, command: Command) -> subprocess.Popen[bytes]
 
 def _one_line(outcome: Outcome) -> bool:
     if outcome.code == 0:
-        return not outcome.err
+        return all(line.startswith("note: ") for line in outcome.err.splitlines())
     lines = outcome.err.splitlines()
     return (
         bool(lines)
@@ -789,3 +808,26 @@ def sample(points: Sequence[Point], number: int) -> list[Point]:
 def remove(place: Path) -> None:
     """Make room: take a world away."""
     shutil.rmtree(place)
+
+
+def missing(what: str) -> None:
+    """A test cannot run here: it is skipped, or fails where all have to run."""
+    if REQUIRED:
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def settle(report: Report) -> None:
+    """Print the counts; any fault fails."""
+    print(report)
+    if REPORT:
+        name = os.environ.get("PYTEST_CURRENT_TEST", "").split("::")[-1]
+        with Path(REPORT).open("a") as stream:
+            stream.write(f"{name}\n{report}\n\n")
+    assert report.points
+    assert not report.faults, f"{len(report.faults)} faults\n" + "\n".join(report.faults[:10])
+
+
+def number(some: int) -> int:
+    """How many points of a kind are tried."""
+    return 100_000 if FULL else some

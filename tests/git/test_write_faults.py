@@ -11,17 +11,28 @@ import functools
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import faultlib
 import pytest
-from faultlib import WAYS, Judge, Report, State, Trial, World, opaque, real, sample, script, strike
+from faultlib import (
+    FULL,
+    WAYS,
+    Judge,
+    Report,
+    State,
+    Trial,
+    World,
+    number,
+    opaque,
+    real,
+    sample,
+    script,
+    settle,
+    strike,
+)
 
-# Read at once, because the tests themselves see nothing of the developer's own variables.
-FULL = os.environ.get("MODELVER_FAULTS") == "full"
-REPORT = os.environ.get("MODELVER_FAULTS_REPORT")
-REQUIRED = os.environ.get("MODELVER_REQUIRE_ALL")
 VERSIONS = (
     "modelver init",
     *(f"printf {number} >model.bin && modelver add model.bin -n fraud" for number in (1, 2, 3)),
@@ -52,22 +63,7 @@ CASES = {
 STAGING = list(CASES)[4:]
 """Those of them that write labels and stages."""
 
-pytestmark = [pytest.mark.faults] if FULL else []
-
-
-def _missing(what: str) -> None:
-    if REQUIRED:
-        pytest.fail(what)
-    pytest.skip(what)
-
-
-@pytest.fixture(autouse=True)
-def _tracer() -> None:
-    if faultlib.STRACE is None:
-        _missing("strace is not installed")
-    probe = subprocess.run([faultlib.STRACE, "-q", "-o", "/dev/null", "true"], capture_output=True, check=False)
-    if probe.returncode:
-        _missing(f"strace may not trace here: {probe.stderr.decode().strip()}")
+pytestmark = [pytest.mark.usefixtures("tracer"), *([pytest.mark.faults] if FULL else [])]
 
 
 @pytest.fixture(scope="module")
@@ -87,22 +83,6 @@ def trials(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trial]:
 def trial(request: pytest.FixtureRequest, trials: Callable[[str], Trial]) -> Trial:
     """A command and a world to try it in."""
     return trials(request.param)
-
-
-def settle(report: Report) -> None:
-    """Print the counts; any fault fails."""
-    print(report)
-    if REPORT:
-        name = os.environ.get("PYTEST_CURRENT_TEST", "").split("::")[-1]
-        with Path(REPORT).open("a") as stream:
-            stream.write(f"{name}\n{report}\n\n")
-    assert report.points
-    assert not report.faults, f"{len(report.faults)} faults\n" + "\n".join(report.faults[:10])
-
-
-def number(some: int) -> int:
-    """How many points of a kind are tried."""
-    return 100_000 if FULL else some
 
 
 every_case = pytest.mark.parametrize("trial", CASES if FULL else ["later", "init", "add"], indirect=True)
@@ -259,18 +239,6 @@ def _is_locked(trial: Trial, point: faultlib.Point) -> bool:
     took = next(place for place, call in enumerate(calls) if "/modelver/lock>" in call.text and "pwrite" in call.call)
     same = next(place for place, call in enumerate(calls) if call.text == point.text)
     return same > took
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 24 MiB; only the administrator can make one."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=24m", "modelver-test", str(place)]
-    if subprocess.run(words, capture_output=True, check=False).returncode:
-        _missing("a small file system cannot be mounted here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
 
 
 @pytest.mark.parametrize("case", CASES if FULL else ["first", "later", "init", "add", "untag-packed"])
