@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import PurePosixPath
 
@@ -31,8 +32,20 @@ def chosen(repository: Repository, name: str, start: str | None = None) -> Head:
     for above in list(PurePosixPath(ref).parents)[:-3]:
         if repository.commit(above.as_posix()):
             raise _no_room(name, above.as_posix())
+    _refuse_rebased(repository, name, ref)
     commit = repository.commit(ref)
     return Head(ref, commit or head.commit, new=commit is None)
+
+
+def _refuse_rebased(repository: Repository, name: str, ref: str) -> None:
+    """Raise `Conflict` for a branch that a rebase in some work tree has taken off and will put back."""
+    for folder in (repository.common_dir, *(repository.common_dir / "worktrees").glob("*")):
+        for kind in ("rebase-merge", "rebase-apply"):
+            with contextlib.suppress(OSError):
+                if os.fsdecode((folder / kind / "head-name").read_bytes()).strip() == ref:
+                    raise Conflict(
+                        f"{name} is being rebased in another work tree", hint="finish the rebase, or abort it"
+                    )
 
 
 def _no_room(name: str, other: str) -> Conflict:

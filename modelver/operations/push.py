@@ -325,10 +325,8 @@ class _Round:
         if len(made) <= AT_ONCE:
             pushes = [(first, made)]
         else:
-            parts = [*_parts(versions, MOST), *_parts(events, AT_ONCE)]
-            pushes = [(first, []), *(([], part) for part in parts)]
-            if versions:
-                pushes[:2] = [(first, parts[0])]
+            along, *more = _parts(versions, MOST) or [[]]
+            pushes = [(first, along), *(([], part) for part in [*more, *_parts(events, AT_ONCE)])]
         for specs, tags in pushes:
             if specs or tags:
                 self._push_at_once([*specs, *(f"{each.ref}:{each.ref}" for each in tags)], tags)

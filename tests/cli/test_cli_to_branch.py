@@ -127,6 +127,13 @@ def test_a_branch_of_another_work_tree(fraud: World, tmp_path: Path) -> None:
     assert fraud.git("for-each-ref") == before
 
 
+def test_a_branch_that_is_being_rebased(fraud: World, tmp_path: Path) -> None:
+    """B5: exit 4; the rebase could not end over what was written meanwhile."""
+    fraud.git("worktree", "add", "-q", "-b", "work", tmp_path / "linked")
+    fraud.git("rebase", "-x", "false", "HEAD~1", at=tmp_path / "linked", code=1)
+    assert "work is being rebased" in quick(fraud, "promote", "fraud", "production", "--branch", "work", code=4).err
+
+
 @pytest.mark.parametrize(
     "name",
     [
