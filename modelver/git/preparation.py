@@ -58,7 +58,8 @@ class Preparation:
         journal = self._journal(removed=tuple(move.removed), moved=True)
         tags = tuple(self._tag(tag, move.commit, draft) for tag in move.tags)
         send(self.repository, draft)
-        return dataclasses.replace(journal, commit=move.commit, tags=tags)
+        kept = moving.kept(self.repository, journal.old or "", move.commit)
+        return dataclasses.replace(journal, commit=move.commit, tags=tags, kept=kept)
 
     def again(self, journal: Journal, change: Change) -> Journal:
         """The same write with another message."""

@@ -242,7 +242,7 @@ class _Write:
         self._take_index(journal, staging)
         old = journal.old or ""
         kept = moving.kept(self.repository, old, journal.commit)
-        if kept:
+        if kept != journal.kept:  # the user staged something before we had the lock
             journal = dataclasses.replace(journal, kept=kept)
             journal.save(self.repository, staging)
         moving.forward(self.repository, old, journal.commit, kept, staging)

@@ -693,7 +693,7 @@ class Trial:
             before = State.of(world)
             outcome = strike(world, self.command, point)
             # A list that lacks its last lines looks like another state of things, which is refused too.
-            codes = {4, 7} if point.mode.startswith("cut") else {7}
+            codes = {3, 4, 7} if point.mode.startswith("cut") else {7}
             journal = world.journal()
             found = self.failed_cleanly(world, start, before, outcome, codes)
             report.points[point.mode] += 1

@@ -451,9 +451,9 @@ def test_two_at_once_in_one_clone(trial: TeamTrial) -> None:
 # --- The user's files ----------------------------------------------------------------------------------------------
 
 
-def _cut_off(trial: TeamTrial, world: World) -> None:
-    """Kill the command when all files are in their places, and Git is to make the index."""
-    at = [k for k, verb in enumerate(trial.map.verbs) if verb == "read-tree"][-1]
+def _cut_off(trial: TeamTrial, world: World, *, early: bool = False) -> None:
+    """Kill the command when all files are in their places, and Git is to make the index; `early`: in none."""
+    at = [k for k, verb in enumerate(trial.map.verbs) if verb == "read-tree"][-2 if early else -1]
     outcome = strike(world, trial.command, Point("before", at + 1))
     assert outcome.code == -9, outcome
     assert world.journal()
@@ -463,8 +463,8 @@ a_replay = pytest.mark.parametrize("trial", ["replay"], indirect=True)
 
 
 @a_replay
-@pytest.mark.parametrize("killed", [False, True])
-def test_what_the_user_has_staged_as_others_pushed_it_stays(trial: TeamTrial, killed: bool) -> None:
+@pytest.mark.parametrize("killed", ["not", "early", "late"])
+def test_what_the_user_has_staged_as_others_pushed_it_stays(trial: TeamTrial, killed: str) -> None:
     """B7, W7: as with `git read-tree -m -u`, such an entry is the user's, with whatever lies in the work tree."""
     world = trial._fresh()
     staged = {"changed.txt": "a\nB\n", "theirs/run.sh": "#!/bin/sh\n"}
@@ -477,8 +477,8 @@ def test_what_the_user_has_staged_as_others_pushed_it_stays(trial: TeamTrial, ki
     (world.repo / "old.txt").unlink()
     world.git("rm", "-q", "--cached", "old.txt")
     before = world.git("ls-files", "-s", "--", *staged)
-    if killed:
-        _cut_off(trial, world)
+    if killed != "not":
+        _cut_off(trial, world, early=killed == "early")
         assert world.run(real("promote", "fraud", "trial")).code == 0  # goes back
         assert world.git("ls-files", "-s", "--", *staged) == before
         assert not world.git("ls-files", "old.txt")
