@@ -30,24 +30,20 @@ if TYPE_CHECKING:
         Added,
         Archived,
         CheckedOut,
-        HooksPlaced,
-        HooksRemoved,
         Identified,
         Initialised,
         Labelled,
         Log,
         ModelList,
         Noted,
-        Requested,
         Shown,
         Staged,
         Status,
-        Synced,
         Trained,
-        Undone,
         Verified,
         VersionList,
     )
+    from modelver.operations.together import HooksPlaced, HooksRemoved, Requested, Synced, Undone
     from modelver.operations.traced import Impact, LineagePath, Linked, NodeAdded, Traced
     from modelver.storage.objects import ObjectStore
 

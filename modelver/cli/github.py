@@ -12,7 +12,7 @@ from modelver.errors import CannotTell
 
 if TYPE_CHECKING:
     from modelver.operations.compared import Difference
-    from modelver.operations.results import Synced
+    from modelver.operations.together import Synced
 
 SUMMARY, OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"
 """The variables that name the files; a job of another kind has neither."""

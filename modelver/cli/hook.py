@@ -16,7 +16,7 @@ TYPE_CHECKING = False  # see modelver/git/environment.py
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from modelver.operations.results import Unfit
+    from modelver.operations.together import Unfit
 
 _FEW = 10
 

@@ -47,7 +47,7 @@ def hooks(
             from modelver.cli.machine import environment
             from modelver.git.repository import Repository
             from modelver.operations.hooks import REFUSED, run
-            from modelver.operations.results import HookRan
+            from modelver.operations.together import HookRan
 
             directory = choices(context).directory or "."
             root = Repository.discover(Path(directory).absolute()).work_tree

@@ -76,6 +76,10 @@ def _show(result: Any, chosen: Choices) -> None:
 
 def _shower(kind: type) -> Callable[[Any, Choices], None]:
     """What shows a kind of result; what comparisons and the lineage need is loaded for them alone."""
+    if kind.__module__ == "modelver.operations.together":
+        from modelver.cli import shown_together
+
+        return shown_together.SHOWN[kind]
     if kind.__module__ == "modelver.operations.compared":
         from modelver.cli import shown_compared
 

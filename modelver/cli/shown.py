@@ -33,24 +33,12 @@ def _initialised(result: results.Initialised, chosen: Choices) -> None:
     else:
         print(f"there is a registry already, on branch {printable(result.branch)}")
     if result.hooks is not None:
-        _hooks_placed(result.hooks, chosen)
+        from modelver.cli.shown_together import hooks_placed
+
+        hooks_placed(result.hooks, chosen)
     sys.stdout.flush()
     for proposal in (*result.proposals, *(result.hooks.remarks if result.hooks else ())):
         print(f"note: {printable(proposal)}", file=sys.stderr)
-
-
-def _hooks_placed(result: results.HooksPlaced, chosen: Choices) -> None:
-    if chosen.quiet:
-        return
-    print(f"hooks in {printable(result.directory)}" + ("" if result.changed else "  (they were there already)"))
-    for hook in result.hooks:
-        print(f"  {hook.name}" + ("  after the one that was there" if hook.chained else ""))
-
-
-def _hooks_removed(result: results.HooksRemoved, chosen: Choices) -> None:
-    if not chosen.quiet:
-        gone = ", ".join(result.hooks)
-        print(f"no longer in {printable(result.directory)}: {gone}" if gone else "there were no hooks of modelver's")
 
 
 def _added(result: results.Added, chosen: Choices) -> None:
@@ -246,27 +234,6 @@ def _verified(result: results.Verified, chosen: Choices) -> None:
             print(f"  and {len(result.missing_tags) - _FEW} more, which -v names")
 
 
-def _synced(result: results.Synced, chosen: Choices) -> None:
-    for each in result.wrong:
-        print(printable(f"wrong: {each.tag}: {each.detail}"))
-    for new in result.new:
-        what = f" got {new.stage}" if new.stage else f" is {new.label}" if new.label else ""
-        print(printable(f"{new.tag}  {new.model} {new.version}{what}" if what else f"{new.tag}  {new.model}"))
-    if result.replayed and not chosen.quiet:
-        print(f"{_counted(result.replayed, 'commit')} put on those of others")
-    if result.pushed and not chosen.quiet:
-        print(printable(f"pushed {', '.join(result.pushed)}"))
-    if not (result.new or result.wrong or result.pushed or chosen.quiet):
-        print("all tags that the records call for are there")
-
-
-def _undone(result: results.Undone, chosen: Choices) -> None:
-    what = " ".join(part for part in (result.op, result.model, result.version) if part)
-    print(printable(f"undone: {what}") if not chosen.quiet else result.commit)
-    if result.tags and not chosen.quiet:
-        print(printable(f"  tags that went: {', '.join(result.tags)}"))
-
-
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
@@ -283,7 +250,7 @@ def _labelled(result: results.Labelled, chosen: Choices) -> None:
     print(f"{result.model} {result.version} {done} {result.label}" + _announced(result.tag, result.pending))
 
 
-def _staged(result: results.Staged, chosen: Choices) -> None:
+def staged(result: results.Staged, chosen: Choices) -> None:
     if chosen.quiet:
         print(result.version or result.previous or "")
         return
@@ -296,18 +263,6 @@ def _staged(result: results.Staged, chosen: Choices) -> None:
     print(f"{where}: {result.version}{before}" + _announced(result.tag, result.pending))
     for gate in result.gates:
         print(printable(f"  passed {gate.condition}" + (f": {gate.found}" if chosen.verbose else "")))
-
-
-def _requested(result: results.Requested, chosen: Choices) -> None:
-    if chosen.quiet:
-        print(result.branch)
-        return
-    _staged(result, chosen)
-    print(f"  branch {result.branch}")
-    if result.compare_url:
-        print(printable(f"  {result.compare_url}"))
-    print()
-    print(result.body, end="")
 
 
 def _announced(tag: str | None, pending: bool) -> str:
@@ -351,8 +306,6 @@ def _deed(event: results.Event) -> str:
 
 SHOWN: dict[type, Callable[[Any, Choices], None]] = {
     results.Initialised: _initialised,
-    results.HooksPlaced: _hooks_placed,
-    results.HooksRemoved: _hooks_removed,
     results.Added: _added,
     results.Trained: _trained,
     results.ModelList: _models,
@@ -363,11 +316,8 @@ SHOWN: dict[type, Callable[[Any, Choices], None]] = {
     results.Verified: _verified,
     results.Identified: _identified,
     results.Labelled: _labelled,
-    results.Staged: _staged,
+    results.Staged: staged,
     results.Archived: _archived,
-    results.Requested: _requested,
-    results.Synced: _synced,
-    results.Undone: _undone,
     results.Log: _log,
     results.Noted: _noted,
 }

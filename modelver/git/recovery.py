@@ -14,7 +14,7 @@ import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelver.git import exclude, index, moving, worktree
+from modelver.git import exclude, history, index, moving, worktree
 from modelver.git.journal import Journal, NewTag, RecordFile
 from modelver.git.locks import IndexLock, clear_packed_locks, clear_ref_locks, standing
 from modelver.git.objects import Draft, tag_body
@@ -109,7 +109,7 @@ def _finish(
     if lost and not reached:
         return Settled(True, tip, lost=lost, untagged=journal.tags)
     _remove_refs(view, journal)
-    commit = journal.commit if reached else view.touched(min(held), tip) or tip
+    commit = journal.commit if reached else history.touched(view, min(held), tip) or tip
     return Settled(True, commit, _make_tags(view, journal, commit, staging), lost)
 
 

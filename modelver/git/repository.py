@@ -6,7 +6,6 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -365,78 +364,6 @@ class Repository:
         assert self.work_tree is not None
         entry = self.entry(self.root(commit), path) if commit else None
         return entry is None or object_id(self.algorithm, "blob", (self.work_tree / path).read_bytes()) != entry.oid
-
-    def brought(self, path: str, tip: str) -> str | None:
-        """The newest first-parent commit that added a path, None where history does not reach it."""
-        return self._newest(path, tip, "--diff-filter=A")
-
-    def touched(self, path: str, tip: str) -> str | None:
-        """The newest first-parent commit that changed a path, None where history does not reach it."""
-        return self._newest(path, tip)
-
-    def _newest(self, path: str, tip: str, *options: str) -> str | None:
-        import git as gitpython
-
-        words = ("--max-count=1", "--first-parent", "--no-show-signature", "--no-follow", "--root", "--format=%H")
-        with gitpython.Repo(self.git_dir) as repo:
-            repo.git.update_environment(**self.git.environment())
-            try:
-                found = str(repo.git.log(*words, *options, tip, "--", path))
-            except gitpython.GitCommandError as error:
-                raise ProgramFailed(f"git log failed: {str(error.stderr).strip()}") from error
-        # At a shallow boundary a commit looks as if it had brought every file.
-        return found if found and found not in self.boundary else None
-
-    def first_parents(self, tip: str, *, without: Sequence[str]) -> list[str]:
-        """The first-parent commits of `tip`, newest first, that none of the others contains."""
-        answer = self.git.run("rev-list", "--first-parent", tip, "--not", *without, end=b"\n")
-        return answer.out.decode("ascii").split()
-
-    def commits_between(self, older: str, newer: str) -> list[str]:
-        """The commits of `newer` that `older` does not contain, parents before their children."""
-        answer = self.git.run("rev-list", "--topo-order", "--reverse", newer, f"^{older}", "--", end=b"\n")
-        return answer.out.decode("ascii").split()
-
-    def newest_with(self, pattern: str, tip: str) -> str | None:
-        """The newest first-parent commit of `tip` with a line in its message that matches; None where there is none."""
-        words = ("rev-list", "--first-parent", "--max-count=1", "--extended-regexp", f"--grep={pattern}", tip, "--")
-        return self.git.run(*words, end=b"\n").out.decode("ascii").strip() or None
-
-    def holding(self, commit: str, *prefixes: str) -> str | None:
-        """A ref below the prefixes whose history contains a commit, None where there is none."""
-        words = ("for-each-ref", f"--contains={commit}", "--format=%(refname) %(symref)", *prefixes)
-        lines = os.fsdecode(self.git.run(*words, end=b"\n").out).splitlines()
-        return next((line.strip() for line in lines if line.endswith(" ")), None)  # not origin/HEAD, which is another
-
-    def newest_before(self, tip: str, moment: datetime) -> str | None:
-        """The newest first-parent commit of `tip` that was made until a moment."""
-        seconds = int(moment.timestamp())
-        if seconds < 0:
-            return None
-        # Without `@`, Git takes few digits for something else than seconds.
-        until = f"--before=@{seconds} +0000"
-        answer = self.git.run("rev-list", "--first-parent", "--max-count=1", until, tip, end=b"\n")
-        return answer.out.decode("ascii").strip() or None
-
-    def history(self, tip: str, *paths: str) -> list[tuple[str | None, list[tuple[str, str]]]]:
-        """The first-parent commits that changed something at or below the paths, newest first; one process.
-
-        Each with the path and the new object id (all zeros: removed) of what it changed. A commit at which a
-        shallow history ends is None, since it looks as if it had brought everything.
-        """
-        words = ("log", "--first-parent", "--diff-merges=first-parent", "--root", "--raw", "-z", "--no-abbrev")
-        form = ("--no-renames", "--no-show-signature", "--format=%x00%H")
-        answer = self.git.run(*words, *form, tip, "--", *paths)
-        found: list[tuple[str | None, list[tuple[str, str]]]] = []
-        boundary = self.boundary
-        fields = iter(os.fsdecode(answer.out).split("\0"))
-        for field in fields:
-            line = field.strip("\n")
-            if line.startswith(":"):
-                found[-1][1].append((next(fields, ""), line.split(" ")[3]))
-            elif line:
-                found.append((None if line in boundary else line, []))
-        return found
 
     def heads(self) -> list[str]:
         """The commits checked out in all work trees of this repository."""

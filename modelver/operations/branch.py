@@ -10,6 +10,7 @@ from modelver.domain.references import Named, parse
 from modelver.domain.resolution import Resolved
 from modelver.errors import Conflict
 from modelver.git.configuration import Configuration
+from modelver.git.history import first_parents
 from modelver.git.repository import Head, Repository
 
 _OURS = b"\nModelver-Op: "
@@ -75,7 +76,7 @@ class RegistryBranch:
         head, tip = self._head.commit, self.tip
         if head is None or tip is None or (self.on and not self.behind):
             return head
-        above = self._repository.first_parents(tip, without=[head])
+        above = first_parents(self._repository, tip, without=[head])
         return self._repository.commit(f"{above[-1]}^") if above else tip
 
     @cached_property
@@ -116,7 +117,7 @@ class RegistryBranch:
         tips = [tip for tip in (self._local, self._remote) if tip is not None]
         if not tips or self._head.commit is None:
             return None
-        above = self._repository.first_parents(self._head.commit, without=tips)
+        above = first_parents(self._repository, self._head.commit, without=tips)
         if not above:
             return self._head.commit
         bodies = [data for _, data in self._repository.batch.contents(above)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from modelver.domain.records import Version
-    from modelver.operations.results import Unfit
+    from modelver.operations.together import Unfit
 
 _MODELS = ".modelver/models"
 _CONFIG = ".modelver/config.yaml"
@@ -162,7 +162,7 @@ def check(directory: str, names: Sequence[str] = ()) -> tuple[list[Unfit], list[
 
 
 def _unfit(blob: _Blob, reason: str, *, registered: bool) -> Unfit:
-    from modelver.operations.results import Unfit
+    from modelver.operations.together import Unfit
 
     return Unfit(path=blob.file.path, size=blob.size, reason=reason, registered=registered)
 

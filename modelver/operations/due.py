@@ -9,12 +9,13 @@ from modelver.catalog import Catalog
 from modelver.domain.records import Version
 from modelver.errors import NotFound
 from modelver.git.change import Tag
+from modelver.git.history import changes
 from modelver.git.objects import Draft, commit_body, send
 from modelver.operations.announce import Announcement, commit_message, of_version
 from modelver.operations.branch import RegistryBranch
 from modelver.operations.published import Published
-from modelver.operations.results import NewTag, WrongTag
 from modelver.operations.tag_check import check_announcements, check_histories, tag_of_version
+from modelver.operations.together import NewTag, WrongTag
 from modelver.records import layout
 
 
@@ -130,7 +131,7 @@ def _places(catalog: Catalog, wanted: Iterable[Announcement]) -> dict[str, str]:
     repository, versions = catalog.repository, {each.version for each in wanted}
     brought: dict[tuple[str, str], str | None] = {}
     folders = [f"{layout.model_directory(model)}/versions" for model in sorted(models)]
-    for commit, changed in repository.history(catalog.commit, *folders):
+    for commit, changed in changes(repository, catalog.commit, *folders):
         for path, oid in changed:
             location = layout.parse_path(path)
             if isinstance(location, layout.VersionFile) and oid.strip("0"):

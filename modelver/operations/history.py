@@ -12,6 +12,7 @@ from modelver.catalog import RECORD_LIMIT, Catalog
 from modelver.domain import names
 from modelver.domain.records import StagePointer
 from modelver.errors import NotFound, UsageError
+from modelver.git.history import changes
 from modelver.git.repository import FILE, Entry
 from modelver.operations.results import Event, Log
 from modelver.operations.workspace import Workspace
@@ -118,7 +119,7 @@ def _line(catalog: Catalog, told: Sequence[_Told], model: str | None) -> Mapping
     below = sorted(wanted) if len(wanted) < 20 else [layout.model_directory(model) if model else layout.MODELS]
     history = [
         (number, commit, path, oid)
-        for number, (commit, changed) in enumerate(reversed(catalog.repository.history(catalog.commit, *below)))
+        for number, (commit, changed) in enumerate(reversed(changes(catalog.repository, catalog.commit, *below)))
         for path, oid in changed
         if path in wanted and oid.strip("0")
     ]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from modelver.operations.results import HooksPlaced, HooksRemoved, Unfit
+    from modelver.operations.together import HooksPlaced, HooksRemoved, Unfit
     from modelver.operations.workspace import Workspace
 
 NAMES = ("pre-commit", "post-commit", "post-merge", "post-checkout")
@@ -45,7 +45,7 @@ def install(workspace: Workspace, python: str) -> HooksPlaced:
     """Put the hooks where Git looks for them, before those that are there already; `python` has modelver."""
     from modelver import files
     from modelver.git import hooks
-    from modelver.operations.results import HookPlaced, HooksPlaced
+    from modelver.operations.together import HookPlaced, HooksPlaced
     from modelver.operations.workspace import with_registry
 
     with_registry(workspace.at_head)
@@ -64,7 +64,7 @@ def install(workspace: Workspace, python: str) -> HooksPlaced:
 def uninstall(workspace: Workspace) -> HooksRemoved:
     """Take the hooks away, from where Git looks now and from where it looks by default."""
     from modelver.git import hooks
-    from modelver.operations.results import HooksRemoved
+    from modelver.operations.together import HooksRemoved
 
     gone, left = [], []
     folder = hooks.directory(workspace.repository)

@@ -11,17 +11,10 @@ from modelver.domain.evidence import Evidence, yank_of
 from modelver.domain.records import Version
 from modelver.domain.resolution import Resolved
 from modelver.errors import ModelverError, NotFound
+from modelver.git.history import brought
 from modelver.git.journal import Journal
 from modelver.operations.characteristics import packages
-from modelver.operations.results import (
-    ArtifactState,
-    ModelLine,
-    ModelList,
-    Shown,
-    Status,
-    VersionLine,
-    VersionList,
-)
+from modelver.operations.results import ArtifactState, ModelLine, ModelList, Shown, Status, VersionLine, VersionList
 from modelver.operations.standing import labels_of, stages_of, state_of
 from modelver.operations.workspace import Workspace
 from modelver.records import layout, schema
@@ -124,7 +117,7 @@ def commit_of(catalog: Catalog, found: Resolved) -> str | None:
         return tagged
     if catalog.commit is None:
         return None
-    return catalog.repository.brought(layout.version_path(found.model, found.version), catalog.commit)
+    return brought(catalog.repository, layout.version_path(found.model, found.version), catalog.commit)
 
 
 def status(workspace: Workspace) -> Status:

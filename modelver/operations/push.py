@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from modelver.catalog import Catalog
 from modelver.errors import Conflict, ModelverError, ProgramFailed
 from modelver.git.change import Change, Move, Snapshot, Tag
+from modelver.git.history import commits_between
 from modelver.git.objects import tag_of
 from modelver.git.remote import Remote, State
 from modelver.git.replay import BothChanged, RecordCommit, read, replay
@@ -25,7 +26,7 @@ from modelver.operations import hiding
 from modelver.operations.announce import Announcement
 from modelver.operations.branch import RegistryBranch
 from modelver.operations.due import Due, due, tags_of, told
-from modelver.operations.results import Synced
+from modelver.operations.together import Synced
 from modelver.operations.workspace import Workspace, with_registry
 from modelver.programs.redaction import without_credentials
 from modelver.records import layout
@@ -211,7 +212,7 @@ class _Round:
             here = snapshot.head.commit
             if here is None or here == tip or self.repository.is_ancestor(tip, here):
                 return None
-            apart[:] = own = self.repository.commits_between(tip, here)
+            apart[:] = own = commits_between(self.repository, tip, here)
             if not own:
                 if not self.repository.is_ancestor(here, tip):
                     raise self.repository.git.cut_short(["rev-list"])

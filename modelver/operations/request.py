@@ -11,8 +11,9 @@ from modelver.git.remote import Remote
 from modelver.operations.compared import Difference
 from modelver.operations.diff import diff
 from modelver.operations.gates import Asked
-from modelver.operations.results import Requested, Staged
+from modelver.operations.results import Staged
 from modelver.operations.stages import promote
+from modelver.operations.together import Requested
 from modelver.operations.workspace import Workspace
 from modelver.programs.forge import PullRequest, open_request
 from modelver.programs.redaction import without_credentials

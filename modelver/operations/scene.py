@@ -12,6 +12,7 @@ from modelver.domain.resolution import Resolved
 from modelver.domain.text import quoted
 from modelver.errors import Conflict, ModelverError
 from modelver.git.change import Change, Snapshot, Tag, Written
+from modelver.git.history import touched
 from modelver.git.transaction import Writer
 from modelver.operations import hiding
 from modelver.operations.announce import Announcement, commit_message
@@ -159,7 +160,7 @@ class Done:
         if self.written:
             return self.written.commit
         catalog = self.scene.catalog
-        return catalog.repository.touched(path, catalog.commit) if catalog.commit else None
+        return touched(catalog.repository, path, catalog.commit) if catalog.commit else None
 
     def tag(self) -> str | None:
         """The tag that tells of the change, if it is there."""

@@ -8,7 +8,7 @@ from modelver.operations.announce import Announcement
 from modelver.operations.branch import RegistryBranch
 from modelver.operations.due import Due, due, tags_of, told
 from modelver.operations.published import Published
-from modelver.operations.results import Synced
+from modelver.operations.together import Synced
 from modelver.operations.workspace import Workspace, with_registry
 from modelver.records import layout
 

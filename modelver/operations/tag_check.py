@@ -10,6 +10,7 @@ from modelver.catalog import RECORD_LIMIT, Catalog
 from modelver.domain import lifecycle, names
 from modelver.domain.records import StagePointer
 from modelver.errors import ModelverError
+from modelver.git.history import changes
 from modelver.git.repository import FILE, Entry
 from modelver.operations.announce import Announcement, of_label, of_stage
 from modelver.operations.branch import RegistryBranch
@@ -108,7 +109,7 @@ def check_histories(catalog: Catalog, start: str | None) -> Iterator[Problem]:
         return
     repository = catalog.repository
     ever: dict[str, dict[str, str | None]] = {}
-    for commit, changed in repository.history(start, layout.MODELS):
+    for commit, changed in changes(repository, start, layout.MODELS):
         for path, oid in changed:
             if oid.strip("0") and isinstance(layout.parse_path(path), layout.StageFile):
                 ever.setdefault(path, {}).setdefault(oid, commit)  # the newest first

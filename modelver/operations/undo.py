@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from modelver.catalog import Catalog
 from modelver.errors import Conflict
+from modelver.git import history
 from modelver.git.change import Move, Snapshot, Tag
 from modelver.git.journal import Journal
 from modelver.git.replay import RecordCommit, read
@@ -14,8 +15,8 @@ from modelver.git.repository import Repository
 from modelver.operations import hiding
 from modelver.operations.announce import Announcement
 from modelver.operations.branch import RegistryBranch
-from modelver.operations.results import Undone
 from modelver.operations.tag_check import tag_of_version, wanted_by
+from modelver.operations.together import Undone
 from modelver.operations.workspace import Workspace
 from modelver.records import layout
 
@@ -79,7 +80,7 @@ def _last(repository: Repository, head: str | None) -> RecordCommit:
     """The newest commit as an operation."""
     commit = read(repository, head) if head else None
     if head is None or commit is None:
-        older = repository.newest_with("^Modelver-Op: ", head) if head else None
+        older = history.newest_with(repository, "^Modelver-Op: ", head) if head else None
         hint = [f"git revert {older[:10]}    takes the last operation back in a commit of its own"] if older else []
         raise Conflict(
             f"the newest commit {(head or '')[:10]} is no operation of modelver's that can be taken back", hint=hint
@@ -96,7 +97,7 @@ def _refuse_foreign(repository: Repository, commit: RecordCommit, me: str) -> No
         hints = [f"modelver rollback {told.get('Model')} {stage.removesuffix('.yaml')}    for everybody", *hints]
     if _MAIL.findall(commit.author) != _MAIL.findall(me):
         raise Conflict(f"the last operation {commit.id[:10]} is by {commit.author.rpartition(' <')[0]}", hint=hints)
-    remote = repository.holding(commit.id, "refs/remotes")
+    remote = history.holding(repository, commit.id, "refs/remotes")
     if remote is not None:
         raise Conflict(f"the last operation {commit.id[:10]} is on {remote.removeprefix('refs/remotes/')}", hint=hints)
 

@@ -17,6 +17,7 @@ from modelver.domain.text import moment_of, quoted
 from modelver.errors import NotFound, UsageError
 from modelver.git.branches import chosen
 from modelver.git.configuration import Configuration, Identity
+from modelver.git.history import newest_before
 from modelver.git.repository import Head, Repository
 from modelver.operations.branch import RegistryBranch, stage_remark, yank_remark
 from modelver.records import layout
@@ -128,7 +129,7 @@ class Workspace:
         if tip is None:
             tip = self.at_head.commit
             self.told.append("the registry's branch is not here, so the history of HEAD was searched")
-        found = self.repository.newest_before(tip, moment) if tip else None
+        found = newest_before(self.repository, tip, moment) if tip else None
         if found is None:
             shallow = "git fetch --unshallow    brings older history" if self.repository.shallow else None
             raise NotFound(f"there is no commit before {quoted(text)}", hint=shallow)

@@ -16,7 +16,7 @@ from modelver.domain.samples import PerformanceDelta
 from modelver.domain.similarity import Similarity
 from modelver.domain.text import counted, printable, size
 from modelver.operations.compared import Difference, Side
-from modelver.operations.results import Synced
+from modelver.operations.together import Synced
 from modelver.reports import words
 
 LIMIT = 65_536

@@ -99,8 +99,9 @@ def test_a_write_below_a_merge(repo, name):
 @pytest.mark.parametrize("words", [["-m", "user"], ["-a", "-m", "user"], ["-m", "user", "edited.txt"]])
 def test_reading_below_a_commit(repo, words):
     """W1: whoever only reads can do so in every hook."""
-    program = "import sys; from modelver.git.repository import Repository as R; from pathlib import Path; "
-    program += "r = R.discover(Path('.')); print(len(r.indexed()), r.head().ref, bool(r.touched('kept.txt', 'HEAD')))"
+    program = "from modelver.git.history import touched; from modelver.git.repository import Repository as R; "
+    program += "from pathlib import Path; "
+    program += "r = R.discover(Path('.')); print(len(r.indexed()), r.head().ref, bool(touched(r, 'kept.txt', 'HEAD')))"
     for name in HOOKS:
         hook(repo, name, f'PYTHONPATH={faultlib.PROJECT} {sys.executable} -c "{program}" >>../said 2>&1')
     (repo / "edited.txt").write_text("after the edit\n")

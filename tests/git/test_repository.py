@@ -10,6 +10,7 @@ import pytest
 from writelib import git, make, write
 
 from modelver.errors import UsageError
+from modelver.git import history
 from modelver.git.repository import Repository
 
 
@@ -22,9 +23,9 @@ def test_history_is_found_with_relative_variables_below_the_top(repo, monkeypatc
     monkeypatch.setenv("GIT_DIR", "../.git")
     monkeypatch.setenv("GIT_WORK_TREE", "..")
     repository = Repository.discover(Path.cwd())
-    assert repository.brought("kept.txt", "HEAD") == head
-    assert repository.touched("edited.txt", "HEAD") == head
-    assert repository.touched("nowhere", "HEAD") is None
+    assert history.brought(repository, "kept.txt", "HEAD") == head
+    assert history.touched(repository, "edited.txt", "HEAD") == head
+    assert history.touched(repository, "nowhere", "HEAD") is None
 
 
 @pytest.mark.parametrize("setting", ["log.follow=true", "log.showRoot=false", "log.showSignature=true"])
@@ -32,7 +33,7 @@ def test_history_does_not_depend_on_how_the_user_likes_his_log(repo, setting):
     """W8: what `git log` shows to a person is no matter."""
     key, value = setting.split("=")
     git(repo, "config", key, value)
-    assert Repository.discover(repo).brought("kept.txt", "HEAD") == git(repo, "rev-parse", "HEAD").strip()
+    assert history.brought(Repository.discover(repo), "kept.txt", "HEAD") == git(repo, "rev-parse", "HEAD").strip()
 
 
 def test_without_an_identity_git_is_quoted_in_one_clause(repo, tmp_path):
