@@ -12,7 +12,8 @@ import dataclasses
 import errno
 import os
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import stat
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -40,15 +41,31 @@ class Difference:
 
 
 def differences(repository: Repository, old: str, new: str) -> list[Difference]:
-    """The paths in which two commits differ, one that was renamed as two; one process."""
-    answer = repository.git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old, new, end=b"\0")
-    fields = os.fsdecode(answer.out).split("\0")[:-1]
-    found = []
-    for facts, path in zip(fields[::2], fields[1::2], strict=True):
-        mode, new_mode, oid, new_oid, _ = facts.removeprefix(":").split(" ")
-        before = (mode, oid) if oid.strip("0") else None
-        found.append(Difference(path, before, (new_mode, new_oid) if new_oid.strip("0") else None))
-    return found
+    """The paths in which two commits differ, one that was renamed as two.
+
+    Made from trees that are hashed again: a list of Git's that was cut short would leave files behind.
+    """
+    return list(_between(repository, "", repository.root(old), repository.root(new)))
+
+
+def _between(repository: Repository, where: str, old: str | None, new: str | None) -> Iterator[Difference]:
+    before, after = ({entry.name: entry for entry in repository.trees([oid])[0]} if oid else {} for oid in (old, new))
+    for name in sorted(before.keys() | after.keys()):
+        sides = before.get(name), after.get(name)
+        if sides[0] == sides[1]:
+            continue
+        folders = [side.oid if side and side.is_directory else None for side in sides]
+        files = [(_mode(side.mode), side.oid) if side and not side.is_directory else None for side in sides]
+        if any(folders):
+            yield from _between(repository, f"{where}{name}/", *folders)
+        if files[0] != files[1]:
+            yield Difference(f"{where}{name}", *files)
+
+
+def _mode(mode: str) -> str:
+    """A mode as the index has it: old trees know more of them."""
+    number = int(mode, 8)
+    return mode if not stat.S_ISREG(number) else _FILES[1] if number & 0o100 else _FILES[0]
 
 
 def refuse_hostile(repository: Repository, old: str, new: str) -> None:
@@ -85,7 +102,7 @@ def forward(repository: Repository, old: str, new: str, kept: Collection[str], s
     """
     found = differences(repository, old, new)
     _refuse_blocked(repository, old, new, staging)
-    _refuse_occupied(repository, found)
+    _refuse_occupied(repository, found, kept)
     found = [each for each in found if each.path not in kept]
     wanted = {each.path: each.new for each in found}
     outside = _outside(repository, wanted, staging)
@@ -153,12 +170,13 @@ def _refuse_blocked(repository: Repository, old: str, new: str, staging: Path) -
         )
 
 
-def _refuse_occupied(repository: Repository, found: Collection[Difference]) -> None:
+def _refuse_occupied(repository: Repository, found: Collection[Difference], kept: Collection[str]) -> None:
     """Git takes files that it ignores for nothing; among them are artifacts, which may be nowhere else."""
     going = {each.path for each in found if each.new is None}
     entries = _entries(repository, found)
     for each in found:
-        if each.path not in entries and _occupied(repository, each.path, going if each.new else ()):
+        gone = each.path not in entries or (each.path in kept and each.new is None)
+        if gone and _occupied(repository, each.path, going if each.new else ()):
             comes = "comes in from there" if each.new else "goes there"
             raise Conflict(f"{each.path} lies here untracked, and {comes}", hint=f"mv {each.path} {each.path}.mine")
 
@@ -206,9 +224,13 @@ def _outside(repository: Repository, entries: Mapping[str, tuple[str, str] | Non
 def _matching(repository: Repository, entries: Mapping[str, tuple[str, str] | None], staging: Path) -> set[str]:
     """Those paths at which the work tree is as the entries say, by Git's own judgement."""
     assert repository.work_tree is not None
-    git = _scratch(repository, entries, staging / "matching-index")
+    # An entry behind all others without a file: only a whole list ends with it.
+    last = f"{max(entries, key=os.fsencode, default='')}.modelver-last"
+    git = _scratch(repository, {**entries, last: (_FILES[0], "1" * len(repository.null))}, staging / "matching-index")
     git.run("update-index", "-q", "--refresh", accept=(0, 1))
-    answer = git.run("diff-files", "--name-only", "-z", "--ignore-submodules=all", end=b"\0")
+    answer = git.run("diff-files", "--name-only", "-z", "--ignore-submodules=all", end=os.fsencode(f"{last}\0"))
+    if not answer.out:
+        raise git.cut_short(["diff-files"])
     other = set(os.fsdecode(answer.out).split("\0"))
     present = {path for path, entry in entries.items() if entry and path not in other}
     top = repository.work_tree

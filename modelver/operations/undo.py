@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from modelver.catalog import Catalog
 from modelver.errors import Conflict
@@ -105,9 +105,13 @@ def _refuse_foreign(repository: Repository, commit: RecordCommit, me: str) -> No
 def _tags(workspace: Workspace, snapshot: Snapshot, commit: RecordCommit) -> tuple[Mapping[str, str], list[Tag]]:
     """The tags that go, each with its object, and those that come back, as for a label that was taken back."""
     repository = workspace.repository
-    here = repository.tag_targets("refs/tags", "refs/modelver")
-    objects = repository.refs("refs/tags", "refs/modelver")
     now, then = (_called_for(repository, each, commit) for each in (commit.id, commit.parent))
+    locations = (layout.parse_path(change.path) for change in commit.changes)
+    versions = {location.version for location in locations if isinstance(location, layout.VersionFile)}
+    versions |= {each.version for each in then.values()}
+    # One by one, because a list of Git's that was cut short would leave tags behind.
+    names = [*now, *then, *(f"refs/{kind}/{version}" for version in versions for kind in ("tags", "modelver"))]
+    objects, here = _named(repository, names), _named(repository, names, "^{}")
     removed = {ref: objects[ref] for ref in now.keys() - then.keys() if ref in objects}
     for change in commit.changes:
         location = layout.parse_path(change.path)
@@ -118,6 +122,12 @@ def _tags(workspace: Workspace, snapshot: Snapshot, commit: RecordCommit) -> tup
     branch = RegistryBranch(repository, lambda: workspace.configuration, snapshot.head, catalog.config.branch)
     back = [each for ref, each in then.items() if ref not in now and ref not in here] if branch.on else []
     return removed, [e.tag(target) for e in back if (target := tag_of_version(here, e.version))]
+
+
+def _named(repository: Repository, refs: Sequence[str], peel: str = "") -> dict[str, str]:
+    """The object that each ref names, or with `peel` comes to; without those that are not there."""
+    headers = repository.batch.headers([f"{ref}{peel}" for ref in refs])
+    return {ref: header.oid for ref, header in zip(refs, headers, strict=True) if header}
 
 
 def _called_for(repository: Repository, at: str, commit: RecordCommit) -> dict[str, Announcement]:
