@@ -13,7 +13,7 @@ from modelver.operations.together import HooksPlaced, HooksRemoved, Requested, S
 
 def _synced(result: Synced, chosen: Choices) -> None:
     for each in result.wrong:
-        print(printable(f"wrong: {each.tag}: {each.detail}"))
+        print(printable(f"wrong: {each.detail}"))
     for new in result.new:
         what = f" got {new.stage}" if new.stage else f" is {new.label}" if new.label else ""
         print(printable(f"{new.tag}  {new.model} {new.version}{what}" if what else f"{new.tag}  {new.model}"))
@@ -21,7 +21,7 @@ def _synced(result: Synced, chosen: Choices) -> None:
         print(f"{counted(result.replayed, 'commit')} put on those of others")
     if result.pushed and not chosen.quiet:
         print(printable(f"pushed {', '.join(result.pushed)}"))
-    if not (result.new or result.wrong or result.pushed or chosen.quiet):
+    if not (result.new or result.wrong or result.beyond or result.pushed or chosen.quiet):
         print("all tags that the records call for are there")
 
 

@@ -11,9 +11,11 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from modelver.errors import Damaged
 from modelver.git.batch import object_id
+from modelver.git.configuration import without_crud
 from modelver.git.repository import DIRECTORY, FILE, Entry, Repository
 
 _PACK_TYPES = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
@@ -103,6 +105,20 @@ def _tree_bytes(entries: Mapping[str, Entry]) -> bytes:
     return b"".join(
         entry.mode.encode() + b" " + name.removesuffix(b"/") + b"\0" + bytes.fromhex(entry.oid) for name, entry in lines
     )
+
+
+def ident(person: str, moment: datetime) -> str:
+    """Who and when, as Git's objects have it, of a person that a record names as `Name <mail>`.
+
+    What a record says may be anybody's words, and Git refuses objects without a name, a mail or a date of its own.
+
+    >>> ident("Ada <ada@example.org>", datetime.fromisoformat('2024-01-01T00:00Z'))
+    'Ada <ada@example.org> 1704067200 +0000'
+    """
+    name, _, mail = person.partition("<")
+    plain = (without_crud(" ".join(part.replace("\0", "").split())) for part in (name, mail.partition(">")[0]))
+    name, mail = plain
+    return f"{name or mail or 'somebody'} <{mail}> {max(0, int(moment.timestamp()))} +0000"
 
 
 def commit_body(tree: str, parent: str | None, author: str, committer: str, message: str) -> bytes:

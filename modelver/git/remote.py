@@ -6,7 +6,7 @@ import dataclasses
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from modelver.errors import Denied, ModelverError, NotFound, ProgramFailed
@@ -32,6 +32,18 @@ class State:
     def differs(self, other: State, *refs: str) -> bool:
         """Whether some refs are not the same in another state."""
         return any(self.refs.get(ref) != other.refs.get(ref) for ref in refs)
+
+
+_STATUS = re.compile(r"(?P<flag>[ *+=!-])\t[^\t]*:(?P<ref>refs/[^\t]+)\t(?P<why>.*)")
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What became of a push: the refs that it changed, those that were refused, each with why, and the error."""
+
+    taken: frozenset[str]
+    refused: Mapping[str, str]
+    error: ModelverError | None
 
 
 @dataclass(frozen=True)
@@ -108,15 +120,18 @@ class Remote:
                     raise
                 clear_abandoned_locks(self.repository.common_dir / ref for ref in refs)
 
-    def push(self, specs: Sequence[str]) -> ModelverError | None:
-        """Push all of it or nothing; the error where the remote, a hook or the network refuses.
+    def push(self, specs: Sequence[str]) -> Pushed:
+        """Push all of it or nothing; what the remote, a hook or the network refuses is in the answer.
 
         The user's `pre-push` runs as in a push of his own.
         """
-        options = ("--quiet", "--atomic", "--no-follow-tags", "--recurse-submodules=no")
+        options = ("--porcelain", "--atomic", "--no-follow-tags", "--recurse-submodules=no")
         git = dataclasses.replace(self.repository.git, as_user=True, variables={})
         answer = git.run("push", *options, "--", self.name, *specs, accept=range(-64, 256), variables=_quiet())
-        return None if answer.code == 0 else self._failure("push", answer)
+        statuses = [match for line in os.fsdecode(answer.out).splitlines() if (match := _STATUS.fullmatch(line))]
+        refused = {each["ref"]: each["why"] for each in statuses if each["flag"] == "!"}
+        taken = frozenset(each["ref"] for each in statuses if each["flag"] in " *+")
+        return Pushed(taken, refused, self._failure("push", answer, refused.values()) if answer.code else None)
 
     def _ask(self, *words: str, input: bytes = b"", end: bytes = b"") -> Answer:
         answer = self.repository.git.run(*words, input=input, accept=range(-64, 256), variables=_quiet())
@@ -126,13 +141,19 @@ class Remote:
             raise self.repository.git.cut_short(words)
         return answer
 
-    def _failure(self, verb: str, answer: Answer) -> ModelverError:
+    def _failure(self, verb: str, answer: Answer, reasons: Iterable[str] = ()) -> ModelverError:
+        """The error in Git's words, without what an address may have of credentials."""
+        from modelver.domain.redaction import without_credentials
+
         if answer.code < 0:
             return ProgramFailed(f"git {verb} was killed by signal {-answer.code}", hint="run the same command again")
-        message = f"git {verb} failed with the remote {self.name}: {answer.words}"
+        why = "; ".join(dict.fromkeys([*reasons, answer.words]))
+        place = f"the remote {self.name}" if self.tracked else "the remote"
+        message = without_credentials(f"git {verb} failed with {place}: {why}")
+        hint = f"git ls-remote{f' {self.name}' if self.tracked else ''}    has to work first"
         if _CREDENTIALS.search(answer.words):
-            return Denied(message, hint=f"git ls-remote {self.name}    has to work first")
-        return ProgramFailed(message)
+            return Denied(message, hint=hint)
+        return ProgramFailed(message, hint=None if reasons else hint)
 
 
 def _quiet() -> dict[str, str]:

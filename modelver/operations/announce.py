@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from modelver.domain import names
 from modelver.domain.records import Label, StageEntry, StagePointer, Version
 from modelver.git.change import Tag
+from modelver.git.objects import ident
 from modelver.records.config import Config
 
 _TRAILER = re.compile(r"[A-Za-z0-9-]+: ")
@@ -42,7 +43,7 @@ class Announcement:
     def tag(self, target: str | None) -> Tag:
         """The tag on the commit `target` (None: the one that is made): name, then what the record says."""
         text = f"{self.name}\n\n{self.message}" if self.message else self.name
-        return Tag(self.ref, f"{self.by} {int(self.at.timestamp())} +0000", text, target)
+        return Tag(self.ref, ident(self.by, self.at), text, target)
 
 
 def commit_message(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from modelver.catalog import Catalog
@@ -10,13 +10,19 @@ from modelver.domain.records import Version
 from modelver.errors import NotFound
 from modelver.git.change import Tag
 from modelver.git.history import changes
-from modelver.git.objects import Draft, commit_body, send
+from modelver.git.objects import Draft, commit_body, ident, send
 from modelver.operations.announce import Announcement, commit_message, of_version
 from modelver.operations.branch import RegistryBranch
 from modelver.operations.published import Published
 from modelver.operations.tag_check import check_announcements, check_histories, tag_of_version
 from modelver.operations.together import NewTag, WrongTag
 from modelver.records import layout
+
+MENDED = (
+    "a wrong tag of this clone alone goes with `git tag -d TAG`, and sync makes it anew; one that the remote has goes "
+    "there with `git push REMOTE :refs/tags/TAG`, by whoever may",
+)
+"""What is told where a tag is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,29 +100,48 @@ def told(made: Iterable[Announcement]) -> tuple[NewTag, ...]:
     )
 
 
-def tags_of(
-    due: Due, head: Catalog, branch: RegistryBranch, here: Mapping[str, str]
-) -> Iterator[tuple[Announcement, Tag]]:
-    """The tags to make, each at its commit.
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """The tags to make, each at its commit; the versions whose commit a shallow history lacks; what cannot be right."""
+
+    pairs: tuple[tuple[Announcement, Tag], ...]
+    beyond: tuple[str, ...]
+    wrong: tuple[WrongTag, ...]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What people are told of tags that were left out."""
+        few = ", ".join(self.beyond[:3]) + (", …" if len(self.beyond) > 3 else "")
+        told = f"no tag was made for {few}: the commits are not in this shallow history; git fetch --unshallow"
+        return [told] if self.beyond else []
+
+
+def place(due: Due, head: Catalog, branch: RegistryBranch, here: Mapping[str, str]) -> Placed:
+    """Find the commit for each tag.
 
     A version whose commit lies at or behind a shallow boundary is left out. Raises `NotFound` where that commit is
     needed for a label or a stage.
     """
     found: dict[str, str] = {}
-    for catalog in dict.fromkeys(each for each in (_base(head, branch), head) if each is not None):
-        wanted = [each for each in due.versions if each.version not in found]
-        found |= _places(catalog, wanted)
-    for each in due.versions:
-        if each.version in found:
-            yield each, each.tag(found[each.version])
+    catalogs = list(dict.fromkeys(each for each in (_base(head, branch), head) if each is not None))
+    for catalog in catalogs:
+        found |= _places(catalog, [each for each in due.versions if each.version not in found])
+    pairs = [(each, each.tag(found[each.version])) for each in due.versions if each.version in found]
+    wrong = []
     for each in due.events:
         target = tag_of_version(here, each.version) or found.get(each.version)
-        if target is None:
+        if target is not None:
+            pairs.append((each, each.tag(target)))
+        elif any(each.version in catalog.versions(each.model) for catalog in catalogs):
             raise NotFound(
                 f"{each.name} is to be made, and the commit of {each.version} is not in this shallow history",
-                hint=["git fetch --unshallow", "modelver sync --push    asks the remote for the tag of the version"],
+                hint=["git fetch --unshallow", "git fetch --tags    where others have made the tag of the version"],
             )
-        yield each, each.tag(target)
+        else:
+            detail = f"{each.name} is called for, and its version {each.version} is not here"
+            wrong.append(WrongTag(tag=each.name, detail=detail))
+    beyond = tuple(each.version for each in due.versions if each.version not in found)
+    return Placed(pairs=tuple(pairs), beyond=beyond, wrong=tuple(wrong))
 
 
 def _places(catalog: Catalog, wanted: Iterable[Announcement]) -> dict[str, str]:
@@ -154,6 +179,6 @@ def _places(catalog: Catalog, wanted: Iterable[Announcement]) -> dict[str, str]:
 
 def _commit_of(catalog: Catalog, record: Version, commit: str) -> bytes:
     """A commit that says of one version what the record says, on top of the one that brought several."""
-    who = f"{record.created_by} {int(record.created_at.timestamp())} +0000"
+    who = ident(record.created_by, record.created_at)
     message = commit_message(catalog.config, ["add"], record.model, record.version, message=record.message)
     return commit_body(catalog.repository.root(commit), commit, who, who, message)

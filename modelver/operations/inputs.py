@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelver.domain.records import Input, Value
+from modelver.domain.redaction import without_credentials
 from modelver.domain.text import quoted
 from modelver.errors import UsageError
 from modelver.operations.workspace import Workspace
-from modelver.programs.redaction import without_credentials
 from modelver.programs.web import told_of
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")

@@ -14,6 +14,7 @@ from modelver.catalog.lineage import Facts, facts, links, nodes
 from modelver.domain import names
 from modelver.domain.lineage import KINDS, Edge, Lineage, Node, Selection
 from modelver.domain.records import LineageNode, Link, Value
+from modelver.domain.redaction import without_credentials
 from modelver.domain.references import is_prefix
 from modelver.domain.resolution import Resolved
 from modelver.domain.text import printable, quoted
@@ -24,7 +25,6 @@ from modelver.operations.standing import labels_of, stages_of
 from modelver.operations.traced import Impact, LineagePath, Linked, NodeAdded, Step, Touched, Traced
 from modelver.operations.values import checked_text, plain_mapping
 from modelver.operations.workspace import Workspace
-from modelver.programs.redaction import without_credentials
 from modelver.programs.web import told_of
 from modelver.records import layout, lineage
 

@@ -11,24 +11,26 @@ import itertools
 import random
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelver.catalog import Catalog
-from modelver.errors import Conflict, ModelverError, ProgramFailed
+from modelver.domain import names
+from modelver.errors import Conflict, ModelverError
 from modelver.git.change import Change, Move, Snapshot, Tag
 from modelver.git.history import commits_between
 from modelver.git.objects import tag_of
-from modelver.git.remote import Remote, State
+from modelver.git.remote import Pushed, Remote, State
 from modelver.git.replay import BothChanged, RecordCommit, read, replay
 from modelver.git.repository import Head, Repository
 from modelver.operations import hiding
 from modelver.operations.announce import Announcement
 from modelver.operations.branch import RegistryBranch
-from modelver.operations.due import Due, due, tags_of, told
-from modelver.operations.together import Synced
+from modelver.operations.due import MENDED, Due, Placed, due, place, told
+from modelver.operations.results import as_json
+from modelver.operations.tag_check import wanted_by
+from modelver.operations.together import NewTag, Synced
 from modelver.operations.workspace import Workspace, with_registry
-from modelver.programs.redaction import without_credentials
 from modelver.records import layout
 
 AT_ONCE = 3
@@ -37,16 +39,8 @@ AT_ONCE = 3
 MOST = 1000
 """Tags in any other push: they are words of a command line, which has its bounds."""
 
-_OURS = re.compile(r"refs/(?:tags|modelver)/(?:v\d{14}_[0-9a-f]{8}|(?P<model>[^#@]+)[#@].+)")
-
-
-def _is_ours(ref: str, models: Collection[str]) -> bool:
-    """Whether a tag's name is a version's, or of a label or stage of a model that is known here.
-
-    Others have such names too: `package@1.0.0` in a repository of many packages.
-    """
-    match = _OURS.fullmatch(ref)
-    return match is not None and (match["model"] is None or match["model"] in models)
+_SHAPED = re.compile(r"refs/(?:tags|modelver)/(?:v\d{14}_[0-9a-f]{8}|[^#@]+[#@].+)")
+"""How the names of our tags look; others have such names too: `package@1.0.0` in a repository of many packages."""
 
 
 def _parts(whole: Sequence[Announcement], size: int) -> list[Sequence[Announcement]]:
@@ -83,7 +77,7 @@ def push(workspace: Workspace) -> Synced:
     tally = _Tally()
     for times in itertools.count(1):
         try:
-            found = _Round(workspace, tally).run()
+            found, left = _Round(workspace, tally).run()
             break
         except _LostRace as lost:
             if time.monotonic() >= deadline:
@@ -92,19 +86,26 @@ def push(workspace: Workspace) -> Synced:
             # Apart, or the same ones would meet again; the more there are, the more. Chance is good enough for that.
             time.sleep(random.uniform(0.02, 0.3 * min(times, 10)))  # noqa: S311
         except ModelverError as error:
-            error.message = without_credentials(error.message)
-            error.args = (error.message,)  # which a traceback shows
-            error.hints = [without_credentials(hint) for hint in error.hints]
+            if tally.pushed:  # what is there already is no longer new to the next run
+                error.details += [_row(each) for each in told(tally.new.values())]
+                error.hints.append(f"pushed before that: {', '.join(tally.pushed)}")
             raise
     if tally.replayed:  # with the records of others came the paths of their artifacts
         tally.remarks += hiding.renew(workspace)
+    wrong = (*found.wrong, *left.wrong)
     return Synced(
         new=told(tally.new.values()),
-        wrong=found.wrong,
+        wrong=wrong,
+        beyond=left.beyond,
         pushed=tuple(tally.pushed),
         replayed=tally.replayed,
-        remarks=tuple(tally.remarks),
+        remarks=(*tally.remarks, *left.remarks, *(MENDED if wrong else ())),
     )
+
+
+def _row(new: NewTag) -> dict[str, object]:
+    """What is new, as a row of the error that came after it was pushed."""
+    return {name: value or "" for name, value in as_json(new).items()}
 
 
 class _Round:
@@ -119,6 +120,7 @@ class _Round:
         catalog = with_registry(Catalog(self.repository, head.commit))
         self.registry = catalog.config.branch
         self.state = State({}, {})
+        self.left = Placed(pairs=(), beyond=(), wrong=())
         self.branch = self._branch(head, catalog)
         self.remote = Remote.of(self.repository, workspace.configuration, self.branch)
         branches = dict.fromkeys([self.branch, *([self.registry] if self.registry else [])])
@@ -160,12 +162,27 @@ class _Round:
         ]
         self.remote.fetch(lacking)
 
-    def _fetch_over(self, models: Collection[str]) -> None:
+    def _fetch_over(self, catalog: Catalog, branch: RegistryBranch) -> None:
         """Bring the remote's tags of ours over those that are otherwise here."""
         here, there = self.repository.refs("refs/tags", "refs/modelver"), self.state.refs
-        self.remote.fetch(
-            [], [ref for ref, oid in here.items() if there.get(ref, oid) != oid and _is_ours(ref, models)]
-        )
+        other = self._ours((ref for ref, oid in here.items() if there.get(ref, oid) != oid), catalog, branch)
+        self.remote.fetch([], other)
+        self.tally.remarks += [f"{ref.split('/', 2)[2]} is now as {self.remote.label} has it" for ref in other]
+
+    def _ours(self, refs: Iterable[str], *known: Catalog | RegistryBranch) -> list[str]:
+        """Those of some tags that the records call for, and no other tag of the user's, however it is named."""
+        shaped = [ref for ref in refs if _SHAPED.fullmatch(ref)]
+        catalogs = [each.announced if isinstance(each, RegistryBranch) else each for each in known] if shaped else []
+        called = {each.ref for catalog in catalogs if catalog for each in wanted_by(catalog)}
+        return [
+            ref
+            for ref in shaped
+            if ref in called
+            or (
+                names.is_version_id(version := ref.rpartition("/")[2])
+                and any(catalog.holders(version) for catalog in catalogs if catalog)
+            )
+        ]
 
     def _fetch_targets(self, found: Due) -> None:
         """Bring the tags of versions that something is to be announced of, where only the remote has them."""
@@ -181,17 +198,18 @@ class _Round:
 
     # ---- one round -------------------------------------------------------------------------------------------
 
-    def run(self) -> Due:
-        """Replay, make tags, push; what is wrong on the remote is in the answer."""
+    def run(self) -> tuple[Due, Placed]:
+        """Replay, make tags, push; what is wrong on the remote, and what was left out, is in the answer."""
         self._rebase()
         head = self.repository.head()
         catalog = with_registry(Catalog(self.repository, head.commit))
-        self._fetch_over(catalog.models())
-        found = self._due(catalog, self._registry_branch(head, catalog))
+        branch = self._registry_branch(head, catalog)
+        self._fetch_over(catalog, branch)
+        found = self._due(catalog, branch)
         self._fetch_targets(found)
         made = self._make_tags(found)
         self._push(head.commit or "", made)
-        return found
+        return found, self.left
 
     def _due(self, catalog: Catalog, branch: RegistryBranch) -> Due:
         """What the remote lacks; of a branch that is not the registry's, its own versions."""
@@ -220,9 +238,8 @@ class _Round:
             writer = self.workspace.writer()
             made = replay(self.repository, self._read(own, here, tip), tip, writer.identity, writer.configuration)
             self.tally.replayed = max(self.tally.replayed, len(own))
-            models = Catalog(self.repository, here).models()
             message = f"modelver: sync: {len(own)} on top of {self.remote.label}/{self.branch}"
-            return Move(made[own[-1]], message, list(self._moved_tags(made, models)))
+            return Move(made[own[-1]], message, list(self._moved_tags(made, Catalog(self.repository, here))))
 
         try:
             self.workspace.writer(anonymous=True).write(plan, watched=[layout.CONFIG])
@@ -272,17 +289,17 @@ class _Round:
             raise self.repository.git.cut_short(["rev-list"])
         return commits
 
-    def _moved_tags(self, made: Mapping[str, str], models: Collection[str]) -> Iterator[Tag]:
+    def _moved_tags(self, made: Mapping[str, str], catalog: Catalog) -> Iterator[Tag]:
         """The tags of ours on commits that were made anew, as far as the remote does not have them."""
         refs = self.repository.refs("refs/tags", "refs/modelver")
         targets = self.repository.tag_targets("refs/tags", "refs/modelver")
-        for ref, oid in refs.items():
-            if ref not in targets:
-                raise _LostRace  # somebody takes tags away right now
-            if targets[ref] in made and ref not in self.state.refs and _is_ours(ref, models):
-                tag = tag_of(self.repository, oid)
-                if tag is not None:
-                    yield Tag(ref, tag.tagger, tag.message, made[targets[ref]], oid)
+        if not refs.keys() <= targets.keys():
+            raise _LostRace  # somebody takes tags away right now
+        moving = (ref for ref in refs if targets[ref] in made and ref not in self.state.refs)
+        for ref in self._ours(moving, catalog):
+            tag = tag_of(self.repository, refs[ref])
+            if tag is not None:
+                yield Tag(ref, tag.tagger, tag.message, made[targets[ref]], refs[ref])
 
     def _make_tags(self, found: Due) -> list[Announcement]:
         """Make those that the remote lacks and that are not right here; all that are to be pushed."""
@@ -300,7 +317,8 @@ class _Round:
             )
             for each in lacking.versions:
                 known.pop(each.ref, None)
-            pairs = list(tags_of(lacking, head, self._registry_branch(snapshot.head, head), known))
+            placed = place(lacking, head, self._registry_branch(snapshot.head, head), known)
+            pairs, self.left = placed.pairs, placed
             made[:] = [each for each in found.versions if each.ref in right] + [each for each, _ in pairs]
             objects = repository.refs(*(tag.ref for _, tag in pairs)) if pairs else {}
             tags = [
@@ -333,31 +351,36 @@ class _Round:
                 self._push_at_once([*specs, *(f"{each.ref}:{each.ref}" for each in tags)], tags)
 
     def _push_at_once(self, specs: Sequence[str], tags: Sequence[Announcement]) -> None:
-        error = self.remote.push(specs)
-        if error is not None:
-            self._refuse(error, specs)
+        pushed = self.remote.push(specs)
+        refs = [spec.partition(":")[2] for spec in specs]
+        if pushed.error is not None:
+            self._refuse(pushed, specs)
         self._track(specs)
-        pairs = [spec.split(":", 1) for spec in specs]
-        refs = [ref for _, ref in pairs]
-        pushed = {ref: oid for oid, ref in pairs if ref.startswith("refs/heads/")}
-        self.state = State({**self.state.refs, **pushed}, self.state.commits)
-        self.tally.pushed += [ref.removeprefix("refs/").partition("/")[2] for ref in refs]
-        self.tally.new.update({each.ref: each for each in tags})
+        heads = {ref: oid for oid, ref in (spec.split(":", 1) for spec in specs) if ref.startswith("refs/heads/")}
+        self.state = State({**self.state.refs, **heads}, self.state.commits)
+        # What was there by then is somebody else's to tell of; where Git could not say, it was ours.
+        ours = refs if pushed.error is not None else [ref for ref in refs if ref in pushed.taken]
+        self.tally.pushed += [ref.removeprefix("refs/").partition("/")[2] for ref in ours]
+        self.tally.new.update({each.ref: each for each in tags if each.ref in ours})
 
-    def _refuse(self, error: ModelverError, specs: Sequence[str]) -> None:
+    def _refuse(self, pushed: Pushed, specs: Sequence[str]) -> None:
         """Raise for a push that failed, unless the remote has taken it and nobody heard of that."""
+        assert pushed.error is not None
         wanted = {ref: source for source, ref in (spec.split(":", 1) for spec in specs)}
         refs = list(wanted)
         now, here = self.remote.state(self.branch), self.repository.refs(*refs)
-        if all(now.refs.get(ref) == here.get(source, source) for ref, source in wanted.items()):
+        has_all = all(now.refs.get(ref) == here.get(source, source) for ref, source in wanted.items())
+        if has_all and not pushed.refused:
             return
-        busy = self.tally.refused < _BUSY and _LOCKED.search(error.message)
+        busy = self.tally.refused < _BUSY and _LOCKED.search(pushed.error.message)
         self.tally.refused += 1
         if busy or now.differs(self.state, f"refs/heads/{self.branch}", *refs):
             raise _LostRace
-        if isinstance(error, ProgramFailed) and specs[0].endswith(f":refs/heads/{self.branch}"):
-            error.hints.append(f"where {self.branch} is protected, a pull request brings it: modelver … --branch NAME")
-        raise error
+        if any("remote rejected" in why for why in pushed.refused.values()) and f"refs/heads/{self.branch}" in refs:
+            pushed.error.hints.append(
+                f"where {self.branch} is protected, a pull request brings it: modelver … --branch NAME"
+            )
+        raise pushed.error
 
     def _track(self, specs: Sequence[str]) -> None:
         """Let this clone know what the remote has: where Git could not note that, `undo` would take it back."""

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 
 from modelver.domain import forges, names
+from modelver.domain.redaction import without_credentials
 from modelver.errors import Conflict, ModelverError, UsageError
 from modelver.git.remote import Remote
 from modelver.operations.compared import Difference
@@ -16,7 +17,6 @@ from modelver.operations.stages import promote
 from modelver.operations.together import Requested
 from modelver.operations.workspace import Workspace
 from modelver.programs.forge import PullRequest, open_request
-from modelver.programs.redaction import without_credentials
 
 
 def request(
@@ -106,6 +106,6 @@ def _push(remote: Remote, branch: str) -> None:
     """Push a branch, where the remote does not have it so already."""
     ref = f"refs/heads/{branch}"
     if remote.state(branch).refs.get(ref) != remote.repository.commit(ref):
-        failure = remote.push([f"{ref}:{ref}"])
+        failure = remote.push([f"{ref}:{ref}"]).error
         if failure is not None:
             raise failure

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from modelver.domain import names
 from modelver.domain.records import Value
+from modelver.domain.redaction import redacted
 from modelver.domain.text import quoted
 from modelver.errors import CommandFailed, Conflict, ModelverError, UsageError
 from modelver.operations.add import Request, add
@@ -23,7 +24,6 @@ from modelver.operations.stages import promote
 from modelver.operations.values import checked_text, from_files, plain_mapping
 from modelver.operations.workspace import Workspace
 from modelver.programs import command, environment
-from modelver.programs.redaction import redacted
 from modelver.records import yaml
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from modelver.catalog import Catalog
 from modelver.git.change import Change, Snapshot
-from modelver.operations.announce import Announcement
 from modelver.operations.branch import RegistryBranch
-from modelver.operations.due import Due, due, tags_of, told
+from modelver.operations.due import MENDED, Due, Placed, due, place, told
 from modelver.operations.published import Published
 from modelver.operations.together import Synced
 from modelver.operations.workspace import Workspace, with_registry
@@ -23,19 +22,25 @@ def sync(workspace: Workspace, *, push: bool = False, unpublished: bool = False)
 
         return pushed(workspace)
     repository = workspace.repository
-    made: list[Announcement] = []
-    found: list[Due] = []
+    found: list[tuple[Due, Placed]] = []
 
     def plan(snapshot: Snapshot) -> Change | None:
         head = with_registry(Catalog(repository, snapshot.head.commit))
         branch = RegistryBranch(repository, lambda: workspace.configuration, snapshot.head, head.config.branch)
         here = repository.tag_targets("refs/tags", "refs/modelver")
-        found[:] = [due(head, branch, here, Published(repository, head) if unpublished else None)]
-        pairs = list(tags_of(found[0], head, branch, here))
-        made[:] = [each for each, _ in pairs]
-        return Change({}, "modelver: sync", [tag for _, tag in pairs]) if pairs else None
+        lacking = due(head, branch, here, Published(repository, head) if unpublished else None)
+        placed = place(lacking, head, branch, here)
+        found[:] = [(lacking, placed)]
+        return Change({}, "modelver: sync", [tag for _, tag in placed.pairs]) if placed.pairs else None
 
     writer = workspace.writer(anonymous=True)
     remarks = writer.recover()  # told also where there is nothing left to write
     writer.write(plan, watched=[layout.CONFIG])
-    return Synced(new=told(made), wrong=found[0].wrong, remarks=tuple(remarks))
+    lacking, placed = found[0]
+    wrong = (*lacking.wrong, *placed.wrong)
+    return Synced(
+        new=told(each for each, _ in placed.pairs),
+        wrong=wrong,
+        beyond=placed.beyond,
+        remarks=(*remarks, *placed.remarks, *(MENDED if wrong else ())),
+    )

@@ -39,6 +39,8 @@ class Synced:
     wrong: tuple[WrongTag, ...]
     pushed: tuple[str, ...] = ()
     replayed: int = 0
+    beyond: tuple[str, ...] = told()
+    """Versions without a tag, because a shallow history does not reach their commits."""
     remarks: tuple[str, ...] = told()
 
     @property

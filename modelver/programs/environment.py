@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modelver.domain.redaction import without_credentials
 from modelver.domain.text import printable, quoted
 from modelver.files import disk_errors
-from modelver.programs.redaction import without_credentials
 
 MAX_SECONDS = 10.0  # for an interpreter to answer
 MAX_BYTES = 4 << 20  # of an answer

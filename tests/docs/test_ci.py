@@ -526,7 +526,8 @@ def test_the_workflow_that_makes_tags_deploys_what_is_new(runner: Runner, projec
     job = merged(project, tmp_path)
     workflow = Workflow("models", runner)
     workflow.run("sync", job)
-    assert workflow.jobs["deploy"]["if"] == "needs.sync.outputs.promotions != '[]'"
+    promotions = "needs.sync.outputs.promotions"
+    assert workflow.jobs["deploy"]["if"] == f"${{{{ !cancelled() && {promotions} != '' && {promotions} != '[]' }}}}"
     assert workflow.jobs["deploy"]["strategy"]["matrix"] == {
         "promotion": "${{ fromJSON(needs.sync.outputs.promotions) }}"
     }
@@ -586,8 +587,10 @@ def scripts(name: str, package: Path) -> tuple[str, str]:
     jobs = yaml.safe_load(text.replace("$[[ inputs.modelver ]]", str(package)).replace("$[[ inputs.image ]]", "none"))
     job = jobs[name]
     while "extends" in job:
-        job = jobs[job["extends"]] | {key: value for key, value in job.items() if key != "extends"}
-    assert job.get("variables", {"MODELVER_PACKAGE": str(package)}) == {"MODELVER_PACKAGE": str(package)}
+        base = jobs[job["extends"]]
+        variables = base.get("variables", {}) | job.get("variables", {})  # GitLab merges maps
+        job = base | {key: value for key, value in job.items() if key != "extends"} | {"variables": variables}
+    assert job["variables"].get("MODELVER_PACKAGE", str(package)) == str(package)
     return "\n".join(job["before_script"]), "\n".join(job["script"])
 
 

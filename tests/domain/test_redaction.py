@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from modelver.programs.redaction import redacted, without_credentials
+from modelver.domain.redaction import redacted, without_credentials
 
 TOKENS = st.text(string.ascii_letters + string.digits + "_-.~+/", min_size=6, max_size=40).map(lambda body: f"S{body}")
 """What stands in one word without quotes, and in a URL."""
