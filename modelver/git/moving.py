@@ -280,12 +280,13 @@ def _attributes(repository: Repository, files: Iterable[str], commit: str) -> di
 def _remove(top: Path, path: str) -> None:
     if any((top / parent).is_symlink() for parent in PurePosixPath(path).parents):
         return  # what lies behind a link of the user's is not Git's
+    place = top / path
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        try:
-            (top / path).unlink()
-        except (IsADirectoryError, PermissionError):  # a submodule's, which stays if there is anything in it
+        if not stat.S_ISDIR(place.lstat().st_mode):
+            place.unlink()
+        else:  # a submodule's, which stays if there is anything in it
             with contextlib.suppress(OSError):
-                (top / path).rmdir()
+                place.rmdir()
     worktree.remove_empty_parents(top, path)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -13,8 +13,8 @@ from modelver.git.moving import Difference, differences
 from modelver.git.objects import Draft, commit_body, graft, send
 from modelver.git.repository import FILE, Repository
 from modelver.git.signatures import sign_commit
+from modelver.git.trailers import is_operation
 
-OURS = b"\nModelver-Op: "
 _BODY = re.compile(
     rb"tree [0-9a-f]+\nparent (?P<parent>[0-9a-f]+)\n(?P<more>parent )?.*?author (?P<author>[^\n]*)\n"
     rb"committer [^\n]*\n(?:[^\n]+\n)*\n(?P<message>.*)",
@@ -42,25 +42,47 @@ class RecordCommit:
     changes: tuple[Difference, ...]
 
 
-def read(repository: Repository, commit: str) -> RecordCommit | None:
-    """A commit of modelver's own; None for one that is more, or less: a merge, or one that changes other files."""
+Ignored = Callable[[str, Sequence[Difference]], Collection[tuple[str, bytes]]]
+"""Of a commit and its changes, the lines that it may add to a `.gitignore`: path of that file, and line."""
+
+
+def read(repository: Repository, commit: str, ignored: Ignored | None = None) -> RecordCommit | None:
+    """A commit of modelver's own; None for one that is more, or less: a merge, or one that changes other files.
+
+    To a `.gitignore` it may only add the lines that are `ignored`; where nobody says which, such as mean one path
+    beside it. Any other change of one is the user's.
+    """
     body = repository.batch.contents([commit])[0][1]
     match = _BODY.fullmatch(body)
-    if match is None or match["more"] or OURS not in body or commit in repository.boundary:
+    if match is None or match["more"] or not is_operation(body) or commit in repository.boundary:
         return None
     parent = match["parent"].decode("ascii")
     changes = differences(repository, parent, commit)
-    if not all(_is_ours(change) for change in changes):
+    others = [change for change in changes if not change.path.startswith(".modelver/")]
+    known = ignored(commit, changes) if ignored and others else None
+    if not all(_is_plain(change) for change in changes):
+        return None
+    if not all(_hides(repository, change, known) for change in others):
         return None
     author, message = (match[part].decode("utf-8", "surrogateescape") for part in ("author", "message"))
     return RecordCommit(commit, parent, author, message, tuple(changes))
 
 
-def _is_ours(change: Difference) -> bool:
-    sides = [side for side in (change.old, change.new) if side]
-    return all(mode == FILE for mode, _ in sides) and (
-        change.path.startswith(".modelver/") or PurePosixPath(change.path).name == ".gitignore"
-    )
+def _is_plain(change: Difference) -> bool:
+    return all(side[0] == FILE for side in (change.old, change.new) if side)
+
+
+def _hides(repository: Repository, change: Difference, known: Collection[tuple[str, bytes]] | None) -> bool:
+    """Whether a change adds to a `.gitignore` the lines of artifacts, and does nothing else."""
+    if PurePosixPath(change.path).name != ".gitignore" or change.new is None:
+        return False
+    old = _content(repository, change.old[1]) if change.old else b""
+    start = old if not old or old.endswith(b"\n") else old + b"\n"
+    new = _content(repository, change.new[1])
+    if not new.startswith(start) or not new.endswith(b"\n"):
+        return False
+    added = new[len(start) :].split(b"\n")[:-1]
+    return all(line.startswith(b"/") if known is None else (change.path, line) in known for line in added)
 
 
 def replay(

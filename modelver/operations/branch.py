@@ -12,8 +12,7 @@ from modelver.errors import Conflict
 from modelver.git.configuration import Configuration
 from modelver.git.history import first_parents
 from modelver.git.repository import Head, Repository
-
-_OURS = b"\nModelver-Op: "
+from modelver.git.trailers import is_operation
 
 
 class RegistryBranch:
@@ -122,7 +121,7 @@ class RegistryBranch:
             return self._head.commit
         bodies = [data for _, data in self._repository.batch.contents(above)]
         meets = b"\nparent " in bodies[-1] and above[-1] not in self._repository.boundary
-        return above[-1] if meets and all(_OURS in body for body in bodies) else None
+        return above[-1] if meets and all(is_operation(body) for body in bodies) else None
 
 
 def stage_remark(branch: RegistryBranch, catalog: Catalog, text: str, found: Resolved) -> str | None:

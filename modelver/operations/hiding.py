@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,11 @@ from modelver.git import exclude
 from modelver.git.block import pattern
 from modelver.git.repository import FILE, Repository
 from modelver.operations.workspace import Workspace
+from modelver.records import layout
 
 if TYPE_CHECKING:
     from modelver.git.change import Snapshot
+    from modelver.git.moving import Difference
 
 
 def is_current(workspace: Workspace) -> bool:
@@ -121,3 +123,15 @@ def gitignored(snapshot: Snapshot, name: str) -> dict[str, bytes | None]:
     if line in old.split(b"\n"):
         return {}
     return {path: old + (b"" if not old or old.endswith(b"\n") else b"\n") + line + b"\n"}
+
+
+def gitignored_by(catalog: Catalog, changes: Sequence[Difference]) -> set[tuple[str, bytes]]:
+    """The lines that a commit may have added with the versions that it brought: which `.gitignore`, and the line."""
+    found = set()
+    for change in changes:
+        location = layout.parse_path(change.path)
+        if isinstance(location, layout.VersionFile) and change.old is None:
+            with contextlib.suppress(ModelverError):  # a malformed record accounts for no line
+                name = catalog.records(location.model, [location.version])[0].artifact.path
+                found.add((gitignore_path(name), pattern(PurePosixPath(name).name)))
+    return found

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from modelver.catalog import Catalog
-from modelver.errors import Conflict
+from modelver.domain.text import quoted
+from modelver.errors import Conflict, ModelverError
 from modelver.git import history
 from modelver.git.change import Move, Snapshot, Tag
 from modelver.git.journal import Journal
+from modelver.git.moving import Difference
 from modelver.git.replay import RecordCommit, read
 from modelver.git.repository import Repository
+from modelver.git.trailers import is_operation, trailers
 from modelver.operations import hiding
 from modelver.operations.announce import Announcement
 from modelver.operations.branch import RegistryBranch
@@ -20,7 +25,9 @@ from modelver.operations.together import Undone
 from modelver.operations.workspace import Workspace
 from modelver.records import layout
 
-_TRAILER = re.compile(r"^Modelver-(Op|Model|Version): (.*)$", re.MULTILINE)
+_BY_HAND = (layout.ConfigFile, layout.CardFile, type(None))
+"""What people write below `.modelver`; of our operations, only these touch it."""
+_MAKES_ANY = ("init", "restore")
 _MAIL = re.compile(r"<([^>]*)>")
 
 
@@ -36,8 +43,8 @@ def undo(workspace: Workspace) -> Undone:
     gone: list[str] = []
 
     def plan(snapshot: Snapshot) -> Move:
-        head = snapshot.head
-        commit = _last(repository, head.commit)
+        commit = _last(repository, snapshot.head.commit)
+        _refuse_staged(repository, commit)
         _refuse_foreign(repository, commit, writer.identity.name)
         removed, tags = _tags(workspace, snapshot, commit)
         found[:], gone[:] = [commit], [_short(ref) for ref in removed]
@@ -53,7 +60,7 @@ def undo(workspace: Workspace) -> Undone:
         written = writer.write(plan, watched=[layout.CONFIG])
         assert written is not None
         remarks += written.remarks
-    told = dict(reversed(_TRAILER.findall(found[0].message)))  # of several operations the first is the commit's own
+    told = dict(reversed(trailers(found[0].message)))  # of several operations the first is the commit's own
     return Undone(
         op=told.get("Op", ""),
         model=told.get("Model"),
@@ -68,7 +75,7 @@ def _finished(repository: Repository, journal: Journal) -> RecordCommit | None:
     """The commit that a former `undo` took back, which was cut off when the branch had moved already."""
     if not journal.moved or journal.old is None or repository.head().commit != journal.commit:
         return None
-    commit = read(repository, journal.old)
+    commit = _operation(repository, journal.old)
     return commit if commit is not None and commit.parent == journal.commit else None
 
 
@@ -76,30 +83,108 @@ def _short(ref: str) -> str:
     return ref.removeprefix("refs/").partition("/")[2]
 
 
+def _operation(repository: Repository, commit: str) -> RecordCommit | None:
+    """A commit as an operation; None where there is anything in it that no operation of ours writes."""
+
+    def ignored(commit: str, changes: Sequence[Difference]) -> set[tuple[str, bytes]]:
+        return hiding.gitignored_by(Catalog(repository, commit), changes)
+
+    found = read(repository, commit, ignored)
+    if found is None or {value for key, value in trailers(found.message) if key == "Op"} & {*_MAKES_ANY}:
+        return found
+    records = [change.path for change in found.changes if change.path.startswith(f"{layout.ROOT}/")]
+    return None if any(isinstance(layout.parse_path(path), _BY_HAND) for path in records) else found
+
+
 def _last(repository: Repository, head: str | None) -> RecordCommit:
     """The newest commit as an operation."""
-    commit = read(repository, head) if head else None
-    if head is None or commit is None:
-        older = history.newest_with(repository, "^Modelver-Op: ", head) if head else None
-        hint = [f"git revert {older[:10]}    takes the last operation back in a commit of its own"] if older else []
+    if head is None:
+        raise Conflict("there is no commit yet, so there is nothing to take back")
+    commit = _operation(repository, head)
+    if commit is not None:
+        return commit
+    if head in repository.boundary:
+        message = f"the history that is here begins with {head[:10]}, so there is nothing to go back to"
+        raise Conflict(message, hint="git fetch --deepen=1")
+    body = repository.batch.contents([head])[0][1]
+    if is_operation(body) and b"\nparent " not in body.partition(b"\n\n")[0]:
+        raise Conflict(f"{head[:10]} is the first commit of all, so there is nothing to go back to")
+    older = history.newest_with(repository, "^Modelver-Op: ", head)
+    operation = _operation(repository, older) if older else None
+    hints = _ways(repository, head, operation) if operation else []
+    raise Conflict(f"the newest commit {head[:10]} is no operation of modelver's that can be taken back", hint=hints)
+
+
+def _refuse_staged(repository: Repository, commit: RecordCommit) -> None:
+    """Raise where records wait in the index: they were made from those that would go, and may point at them."""
+    words = ("diff-index", "--cached", "--exit-code", "--name-only", "--no-renames", "-z")
+    answer = repository.git.run(*words, commit.id, "--", layout.ROOT, accept=(0, 1), end=b"\0")
+    if answer.code:
+        first = os.fsdecode(answer.out).partition("\0")[0]
         raise Conflict(
-            f"the newest commit {(head or '')[:10]} is no operation of modelver's that can be taken back", hint=hint
+            f"changes of yours are in the way: {quoted(first)} is staged, but not committed",
+            hint=f"git restore --staged --worktree {layout.ROOT}    drops what is not committed there",
         )
-    return commit
 
 
 def _refuse_foreign(repository: Repository, commit: RecordCommit, me: str) -> None:
     """Raise where others made the commit, or may have seen it."""
-    hints = [f"git revert {commit.id[:10]}    takes it back in a commit of its own"]
-    told = dict(_TRAILER.findall(commit.message))
-    if told.get("Op") in ("promote", "rollback", "demote"):
-        stage = next((change.path.rpartition("/")[2] for change in commit.changes if "/stages/" in change.path), "")
-        hints = [f"modelver rollback {told.get('Model')} {stage.removesuffix('.yaml')}    for everybody", *hints]
     if _MAIL.findall(commit.author) != _MAIL.findall(me):
-        raise Conflict(f"the last operation {commit.id[:10]} is by {commit.author.rpartition(' <')[0]}", hint=hints)
+        author = commit.author.rpartition(" <")[0]
+        raise Conflict(f"the last operation {commit.id[:10]} is by {author}", hint=_ways(repository, commit.id, commit))
     remote = history.holding(repository, commit.id, "refs/remotes")
     if remote is not None:
-        raise Conflict(f"the last operation {commit.id[:10]} is on {remote.removeprefix('refs/remotes/')}", hint=hints)
+        place = remote.removeprefix("refs/remotes/")
+        raise Conflict(f"the last operation {commit.id[:10]} is on {place}", hint=_ways(repository, commit.id, commit))
+
+
+# ---- taking back what others know of -----------------------------------------------------------------------------
+
+
+def _ways(repository: Repository, head: str, commit: RecordCommit) -> list[str]:
+    """How an operation is taken back for everybody, from what `head` has.
+
+    A stage goes on by another change. Reverting its commit would cut its history, which nobody may (rule C1).
+    """
+    now, revert = Catalog(repository, head), f"git revert {commit.id[:10]}"
+    locations = [(layout.parse_path(change.path), change) for change in commit.changes]
+    stages = [location for location, _ in locations if isinstance(location, layout.StageFile)]
+    if stages:
+        before = Catalog(repository, commit.parent)
+        ways = [way for each in stages if (way := _way_of_stage(now, before, each))]
+        return [*ways, f"not `{revert}`: the history of a stage only grows"]
+    labels = [each for each, change in locations if isinstance(each, layout.LabelFile) and change.old is None]
+    return [
+        f"{revert}    takes it back in a commit of its own",
+        *(way for each in labels for way in _ways_of_tag(repository, commit, each)),
+    ]
+
+
+def _way_of_stage(now: Catalog, before: Catalog, stage: layout.StageFile) -> str | None:
+    """The command that gives a stage back to who held it before its last change; None where nobody would get it."""
+    with contextlib.suppress(ModelverError):  # a malformed record has no way back but the editor
+        pointer, former = (catalog.stage(stage.model, stage.stage) for catalog in (now, before))
+        if pointer is None or not pointer.history:
+            return None
+        words = f"{stage.model} {stage.stage}    for everybody"
+        if pointer.history[0].op == "rollback" and former is not None and former.version is not None:
+            return f"modelver promote {former.version} {stage.stage}    for everybody"
+        if pointer.former_holders():
+            return f"modelver rollback {words}"
+        if pointer.version is not None:
+            return f"modelver demote {words}"
+    return None
+
+
+def _ways_of_tag(repository: Repository, commit: RecordCommit, label: layout.LabelFile) -> Iterator[str]:
+    """What is left of a label when its record is gone: its tag, here and where it was pushed."""
+    for ref, each in _called_for(repository, commit.id, commit).items():
+        if (each.model, each.label) == (label.model, label.label) and repository.commit(ref):
+            yield f"git update-ref -d '{ref}'    removes its tag, which stays otherwise"
+            yield f"git push REMOTE ':{ref}'    removes it where it was pushed"
+
+
+# ---- tags --------------------------------------------------------------------------------------------------------
 
 
 def _tags(workspace: Workspace, snapshot: Snapshot, commit: RecordCommit) -> tuple[Mapping[str, str], list[Tag]]:

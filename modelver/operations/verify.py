@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -212,38 +212,48 @@ def _check_announcements(workspace: Workspace, catalog: Catalog, findings: _Find
 
 def _check_facts(catalog: Catalog, findings: _Findings) -> None:
     """What a clean merge, or a hand, can break (rules S2 and C1)."""
-    for model in catalog.models():
+    for model in sorted(catalog.tree.models):  # also those of which every version is gone
         try:
             known = set(catalog.versions(model))
             pointers, labels, archives = catalog.pointers(model), catalog.labels(model), catalog.archives(model)
             notes = catalog.notes(model)
         except ModelverError:
             continue  # named above
-        for name, pointer in pointers.items():
-            path = layout.stage_path(model, name)
-            for detail in _faults_of(pointer, known):
-                findings.add("stage", detail, version=pointer.version, path=path)
-        numbered: dict[str, str] = {}
-        for label, version in labels.items():
-            path = layout.label_path(model, label)
-            if label in pointers:
-                detail = f"{label} is a label and a stage of {model}; {model}@{label} means the stage"
-                findings.add("label", detail, version=version, path=path)
-            if version not in known:
-                findings.add("label", f"label {label} names a version that is not here", version=version, path=path)
-            if semver.read(label) is not None and (other := numbered.setdefault(version, label)) != label:
-                findings.add(
-                    "label", f"{version} has two SemVer labels, {other} and {label}", version=version, path=path
-                )
+        _check_stages(model, pointers, known, findings)
+        _check_labels(model, labels, pointers, known, findings)
         for note in notes:
             if note.version not in known:
                 path = layout.note_path(model, note.version, note.name)
                 findings.add("note", "a note on a version that is not here", version=note.version, path=path)
         held = {pointer.version for pointer in pointers.values()}
         for archive in archives:
-            if archive.state == "archived" and archive.version in held:
-                path = layout.archive_path(model, archive.version)
+            path = layout.archive_path(model, archive.version)
+            if archive.version not in known:
+                findings.add("archive", "archives a version that is not here", version=archive.version, path=path)
+            elif archive.state == "archived" and archive.version in held:
                 findings.add("archive", "archived, but it holds a stage", version=archive.version, path=path)
+
+
+def _check_stages(model: str, pointers: Mapping[str, StagePointer], known: set[str], findings: _Findings) -> None:
+    for name, pointer in pointers.items():
+        path = layout.stage_path(model, name)
+        for detail in _faults_of(pointer, known):
+            findings.add("stage", detail, version=pointer.version, path=path)
+
+
+def _check_labels(
+    model: str, labels: Mapping[str, str], stages: Collection[str], known: set[str], findings: _Findings
+) -> None:
+    numbered: dict[str, str] = {}
+    for label, version in labels.items():
+        path = layout.label_path(model, label)
+        if label in stages:
+            detail = f"{label} is a label and a stage of {model}; {model}@{label} means the stage"
+            findings.add("label", detail, version=version, path=path)
+        if version not in known:
+            findings.add("label", f"label {label} names a version that is not here", version=version, path=path)
+        if semver.read(label) is not None and (other := numbered.setdefault(version, label)) != label:
+            findings.add("label", f"{version} has two SemVer labels, {other} and {label}", version=version, path=path)
 
 
 def _check_lineage(catalog: Catalog, findings: _Findings) -> None:
@@ -259,6 +269,8 @@ def _check_lineage(catalog: Catalog, findings: _Findings) -> None:
 def _faults_of(pointer: StagePointer, known: set[str]) -> Iterator[str]:
     if pointer.version is not None and pointer.version not in known:
         yield f"stage {pointer.stage} is held by a version that is not here"
+    if pointer.version is None and not known:
+        yield f"stage {pointer.stage} is of {pointer.model}, of which no version is here"
     newest = pointer.history[0] if pointer.history else None
     if newest and not newest.withdrawn and (newest.number, newest.version) != (pointer.number, pointer.version):
         yield f"stage {pointer.stage} says number {pointer.number}, its history says {newest.number}"

@@ -525,6 +525,27 @@ def test_two_semver_labels_on_one_version(fraud: World) -> None:
     assert fraud.json("show", "fraud@1.0.0")["labels"] == ["1.0.0", "2.0.0", "blue", "green"]
 
 
+def test_what_is_left_of_a_model_without_versions(fraud: World) -> None:
+    """S2: its pointers, held or not, labels, archives and notes are problems, each by its path; exit 1."""
+    for words in (
+        ("tag", "fraud", "1.0.0"),
+        ("promote", "fraud", "production"),
+        ("promote", "fraud", "staging"),
+        ("demote", "fraud", "staging"),
+        ("archive", "fraud~1"),
+        ("note", "fraud", "--metric", "auc=0.5"),
+    ):
+        fraud.cli(*words)
+    assert fraud.json("verify")["problems"] == []
+    fraud.git("rm", "-q", "-r", ".modelver/models/fraud/versions")
+    fraud.git("commit", "-q", "-m", "by hand")
+    fraud.git("tag", "-d", *fraud.git("tag").split())
+    problems = fraud.json("verify", code=1)["problems"]
+    left = fraud.git("ls-files", ".modelver/models/fraud").split()
+    assert {each["path"] for each in problems} == set(left)
+    assert {each["kind"] for each in problems} == {"stage", "label", "archive", "note"}
+
+
 def test_a_label_of_nothing(fraud: World) -> None:
     """S2: a label of a version that is not here is a problem, exit 1, and its reference is exit 3."""
     path = byhand.label(fraud, "1.0.0", ID)

@@ -270,14 +270,14 @@ def test_a_second_change_of_what_waits(fraud: World) -> None:
     assert fraud.git("diff", "--cached") == before
 
 
-def test_undo_leaves_what_waits(fraud: World) -> None:
-    """B5, B8: it takes back the last commit, not what is staged."""
+def test_undo_takes_nothing_from_under_what_waits(fraud: World) -> None:
+    """B5, B8: exit 4 with the way out, and all is as it was."""
     with fraud.registry as registry:
         registry.tag("fraud", "1.0.0")
     quick(fraud, "promote", "fraud", "production", "--no-commit")
-    quick(fraud, "undo")
+    assert "hint: git restore --staged" in quick(fraud, "undo", code=4).err
     assert fraud.git("diff", "--cached", "--name-only").split() == [".modelver/models/fraud/stages/production.yaml"]
-    assert "fraud@v1.0.0" not in tags(fraud)
+    assert "fraud@v1.0.0" in tags(fraud)
 
 
 def test_a_commit_of_ours_leaves_what_waits(fraud: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -177,6 +179,15 @@ def test_the_newest_commit_is_no_operation(fraud: World) -> None:
     refused(fraud, f"hint: git revert {commit[:10]}")
 
 
+def test_what_a_person_wrote_is_no_trailer(world: World) -> None:
+    """B8, W10: what was done stands in the last paragraph of the commit's message; any other is for people."""
+    world.write("model.bin", "weights")
+    quick(world, "add", "model.bin", "-n", "fraud", "-m", "x\n\nModelver-Op: evil\nModelver-Model: zzz")
+    assert quick(world, "undo").out.startswith("undone: add fraud v")
+    world.commit({"other.txt": "more"}, "mine\n\nModelver-Op: evil\n\nwhich is what I write about")
+    refused(world, "is no operation")
+
+
 def test_where_there_never_was_an_operation(plain: World) -> None:
     """B8: exit 4 as well, and no line that could not work."""
     assert "hint" not in refused(plain, "is no operation")
@@ -187,7 +198,21 @@ def test_the_first_commit_of_all(tmp_path_factory: pytest.TempPathFactory) -> No
     world = World(tmp_path_factory.mktemp("new"))
     world.git("init", "-q")
     quick(world, "init")
-    refused(world)
+    commit = head(world)
+    assert "hint" not in refused(world, f"{commit[:10]} is the first commit of all")
+
+
+def test_where_there_is_no_commit(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """B8: exit 4 in words that name no commit."""
+    world = World(tmp_path_factory.mktemp("new"))
+    world.git("init", "-q")
+    assert "there is no commit yet" in quick(world, "undo", code=4).err
+
+
+def test_where_the_history_that_is_here_begins(team: Team) -> None:
+    """B8: what a shallow clone begins with has a commit before it, which is not here."""
+    shallow = team.clone("ann", "--depth=1")
+    refused(shallow, "begins with", "hint: git fetch --deepen=1")
 
 
 def test_an_operation_of_another_person(fraud: World) -> None:
@@ -197,17 +222,56 @@ def test_an_operation_of_another_person(fraud: World) -> None:
     refused(fraud, "is by A. User", f"hint: git revert {commit[:10]}")
 
 
-def test_an_operation_that_a_remote_has(team: Team) -> None:
-    """B8: exit 4; a stage is taken back by rollback, for everybody."""
+MOVED: dict[str, tuple[list[tuple[str, ...]], str]] = {
+    "the first of all": ([("promote", "fraud", "new")], "modelver demote fraud new"),
+    "after another": (
+        [("promote", "fraud~1", "new"), ("promote", "fraud", "new")],
+        "modelver rollback fraud new",
+    ),
+    "a rollback": (
+        [("promote", "fraud~1", "new"), ("promote", "fraud", "new"), ("rollback", "fraud", "new")],
+        "modelver promote {fraud} new",
+    ),
+    "a demotion": ([("promote", "fraud", "new"), ("demote", "fraud", "new")], "modelver rollback fraud new"),
+}
+
+
+@pytest.mark.parametrize("kind", MOVED)
+def test_a_stage_that_a_remote_has(team: Team, kind: str) -> None:
+    """B8, C1: exit 4 with the command that gives it back to who held it, which works; a revert would be damage."""
     ann = team.clone("ann")
-    with ann.registry as registry:
-        registry.promote("fraud", "production")
+    words, way = MOVED[kind]
+    way = way.format(fraud=ann.registry.show("fraud").record.version)
+    for each in words:
+        held = holder(ann)
+        quick(ann, *each)
     ann.git("push", "-q", "origin", "HEAD:other")
-    commit = head(ann)
     err = refused(
-        ann, "is on origin/other", f"hint: git revert {commit[:10]}", "hint: modelver rollback fraud production"
+        ann, "is on origin/other", f"hint: {way}    for everybody", f"hint: not `git revert {head(ann)[:10]}`"
     )
-    assert err.index("rollback") < err.index("git revert")
+    assert "hint: git revert" not in err
+    quick(ann, *way.removeprefix("modelver ").split())
+    assert holder(ann) == held
+
+
+def holder(world: World) -> str | None:
+    """Who holds the stage `new`, None where nobody does or ever did."""
+    ran = quick(world, "show", "fraud@new", "--json", code=None)
+    return None if ran.code else str(ran.json["version"])
+
+
+def test_a_label_that_a_remote_has(team: Team) -> None:
+    """B8: exit 4 with the line that takes the record back, and those for the tag, which would be left."""
+    ann = team.clone("ann")
+    quick(ann, "tag", "fraud", "9.0.0")
+    synced(ann)
+    refused(
+        ann,
+        "is on origin/main",
+        f"hint: git revert {head(ann)[:10]}",
+        "hint: git update-ref -d 'refs/tags/fraud@v9.0.0'",
+        "hint: git push REMOTE ':refs/tags/fraud@v9.0.0'",
+    )
 
 
 def test_after_a_pull(team: Team) -> None:
@@ -217,6 +281,29 @@ def test_after_a_pull(team: Team) -> None:
     synced(bob)
     ann.git("pull", "-q")
     refused(ann, "is on origin/main")
+
+
+@pytest.mark.parametrize("setting", ["exclude", "gitignore"])
+@pytest.mark.parametrize("lines", ["secret\n", "/secret\n", "/model.bin\nsecret\n", "/model.bin\n/secret\n"])
+def test_a_gitignore_of_the_users_own_stays(world: World, setting: str, lines: str) -> None:
+    """B8, T1: a commit that was amended with lines of his is no operation any more."""
+    world.git("config", "modelver.ignore", setting)
+    world.add("weights")
+    world.write(".gitignore", lines)
+    world.git("add", ".gitignore")
+    world.git("commit", "-q", "--amend", "--no-edit")
+    refused(world, "is no operation")
+
+
+@pytest.mark.parametrize("path", [".modelver/config.yaml", ".modelver/models/fraud/model.yaml", ".modelver/mine.txt"])
+def test_what_people_write_into_the_registry_stays(fraud: World, path: str) -> None:
+    """B8: a commit that was amended with it is no operation any more."""
+    quick(fraud, "tag", "fraud", "1.0.0")
+    place = fraud / path
+    fraud.write(path, (place.read_text() if place.exists() else "") + "# mine\n")
+    fraud.git("add", path)
+    fraud.git("commit", "-q", "--amend", "--no-edit")
+    refused(fraud, "is no operation")
 
 
 @pytest.mark.parametrize("kind", ["code", "merge"])
@@ -244,6 +331,37 @@ def test_edits_of_the_record_are_in_the_way(fraud: World, staged: bool) -> None:
     if staged:
         fraud.git("add", path)
     refused(fraud, "changes of yours are in the way", path)
+
+
+def test_records_that_wait_for_a_commit_are_in_the_way(world: World) -> None:
+    """B8: they may point at those that would go, so they go first."""
+    world.add("weights")
+    quick(world, "promote", "fraud", "production", "--no-commit")
+    err = refused(world, "changes of yours are in the way", "stages/production.yaml' is staged")
+    way = "git restore --staged --worktree .modelver"
+    assert f"hint: {way}" in err
+    world.git(*way.split()[1:])
+    quick(world, "undo")
+    assert world.git("status", "--porcelain") == "?? model.bin\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, who gives up his rights")
+@pytest.mark.parametrize("words", [("tag", "fraud", "1.0.0"), ("note", "fraud", "--metric", "auc=0.5")])
+def test_in_a_directory_that_nobody_may_write_to(fraud: World, words: tuple[str, ...]) -> None:
+    """B8: exit 7 with the file that could not go; nothing has moved."""
+    quick(fraud, *words)
+    before = state(fraud)
+    folders = [fraud / ".modelver", *(path for path in (fraud / ".modelver").rglob("*") if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o555)
+    rights = "-dac_override,-dac_read_search"
+    ran = fraud.cli("undo", code=7, before=["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"])
+    for folder in folders:
+        folder.chmod(0o755)
+    assert "Permission denied" in ran.err
+    assert state(fraud) == before
+    fraud.assert_sound()
+    quick(fraud, "undo")
 
 
 def test_a_tag_of_the_users_own_stays(fraud: World) -> None:
