@@ -11,6 +11,16 @@ _SHORT = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+):(?!//)(?P<path>.+)")
 
 _WEB = ("http", "https", "ssh", "git", "git+ssh")
 
+_SSH_HOSTS = {
+    "ssh.github.com": "github.com",
+    "altssh.gitlab.com": "gitlab.com",
+    "altssh.bitbucket.org": "bitbucket.org",
+}
+"""Hosts that take SSH at the port of HTTPS, for networks with no way out but that; their pages are elsewhere."""
+
+_WITHOUT_PAGE = re.compile(r"(?:.+\.)?(?:dev\.azure\.com|visualstudio\.com)")
+"""Azure DevOps has other paths for its pages than for its repositories."""
+
 
 @dataclass(frozen=True)
 class Home:
@@ -18,31 +28,36 @@ class Home:
 
     host: str
     path: str
+    scheme: str = "https"
 
 
 def home_of(url: str) -> Home | None:
     """The home of the repository that a remote's address names, without credentials; None for one on no host.
 
     >>> home_of("git@github.com:acme/fraud.git"), home_of("../hub.git")
-    (Home(host='github.com', path='acme/fraud'), None)
+    (Home(host='github.com', path='acme/fraud', scheme='https'), None)
     """
+    scheme = "https"
     if "://" in url:
         try:
             parts = urlsplit(url)
-            port = f":{parts.port}" if parts.port and parts.scheme.startswith("http") else ""
+            by_http = parts.scheme in ("http", "https")
+            host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+            port = f":{parts.port}" if parts.port and by_http else ""
         except ValueError:
             return None
-        host, path = parts.hostname or "", parts.path
         if parts.scheme not in _WEB:
             return None
-        host += port
+        path, scheme = parts.path, parts.scheme if by_http else scheme
     elif match := _SHORT.fullmatch(url):
-        host, path = match["host"].lower(), match["path"]
+        host, port, path, by_http = match["host"].lower(), "", match["path"], False
     else:
         return None
-    path = path.strip("/").removesuffix(".git")
-    # One letter before a colon is a drive, and a path of one part is nobody's repository on a host.
-    return Home(host, path) if len(host) > 1 and "/" in path else None
+    host, path = _SSH_HOSTS.get(host, host), path.strip("/").removesuffix(".git")
+    if not host or _WITHOUT_PAGE.fullmatch(host) or not (by_http or "." in host or host.startswith("[")):
+        return None  # one word is a drive, or a name that only this machine's configuration of SSH knows
+    # A path of one part is nobody's repository on a host.
+    return Home(host + port, path, scheme) if "/" in path else None
 
 
 def compare_url(home: Home, base: str, branch: str) -> str:
@@ -53,7 +68,7 @@ def compare_url(home: Home, base: str, branch: str) -> str:
     >>> compare_url(Home("github.com", "acme/fraud"), "main", "promote/fraud")
     'https://github.com/acme/fraud/compare/main...promote/fraud?expand=1'
     """
-    top = f"https://{home.host}/{quote(home.path, safe='/~')}"
+    top = f"{home.scheme}://{home.host}/{quote(home.path, safe='/~')}"
     base, source = quote(base, safe="/"), quote(branch, safe="/")
     if "gitlab" in home.host:
         words = f"merge_request%5Bsource_branch%5D={source}&merge_request%5Btarget_branch%5D={base}"

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shlex
 from pathlib import PurePosixPath
 
 from modelver.errors import Conflict, UsageError
 from modelver.git.repository import Head, Repository
+
+_NOT_OURS = re.compile(r"@|[A-Z_]*HEAD|refs/.*|-.*", re.DOTALL)
+"""Names that Git reads as something else: short for `HEAD`, files of its own beside it, full names, options."""
 
 
 def chosen(repository: Repository, name: str, start: str | None = None) -> Head:
@@ -16,7 +21,7 @@ def chosen(repository: Repository, name: str, start: str | None = None) -> Head:
     Raises `UsageError` for what is no name of a branch, `Conflict` for one that another work tree has checked out.
     """
     ref = f"refs/heads/{name}"
-    plain = name.isprintable() and not name.startswith(("-", "refs/")) and name != "HEAD"
+    plain = name.isprintable() and not _NOT_OURS.fullmatch(name)
     if not plain or repository.git.run("check-ref-format", ref, accept=(0, 1)).code:
         raise UsageError(f"{name!r} is no name of a branch", hint="git check-ref-format --help    has the rules")
     head = repository.head()
@@ -26,7 +31,9 @@ def chosen(repository: Repository, name: str, start: str | None = None) -> Head:
     for line in os.fsdecode(answer.out).splitlines():
         found, _, place = line.partition("\0")
         if found == ref and place:
-            raise Conflict(f"{name} is checked out in {place}", hint=f"modelver -C {place} …    writes there")
+            raise Conflict(
+                f"{name} is checked out in {place}", hint=f"modelver -C {shlex.quote(place)} …    writes there"
+            )
         if found != ref:
             raise _no_room(name, found)
     for above in list(PurePosixPath(ref).parents)[:-3]:
@@ -34,7 +41,26 @@ def chosen(repository: Repository, name: str, start: str | None = None) -> Head:
             raise _no_room(name, above.as_posix())
     _refuse_rebased(repository, name, ref)
     commit = repository.commit(ref)
-    return Head(ref, commit or head.commit, new=commit is None)
+    if commit is None and start is None and "/" in name:
+        _refuse_remote(repository, name)
+    return Head(ref, commit or start or head.commit, new=commit is None)
+
+
+def tracked(repository: Repository, name: str) -> list[str]:
+    """The remote-tracking branches of a name, by their short names."""
+    return [ref.removeprefix("refs/remotes/") for ref in repository.refs(f"refs/remotes/*/{name}")]
+
+
+def _refuse_remote(repository: Repository, name: str) -> None:
+    """Raise `UsageError` for a new branch that would be called like a remote-tracking one, which stays another."""
+    remotes = [line for line in os.fsdecode(repository.git.run("remote").out).splitlines() if line]
+    for remote in remotes:
+        own = name.removeprefix("remotes/").removeprefix(f"{remote}/")
+        if own != name.removeprefix("remotes/"):
+            raise UsageError(
+                f"{name} is how Git calls the branch {own} of the remote {remote}",
+                hint=f"--branch {shlex.quote(own)}",
+            )
 
 
 def _refuse_rebased(repository: Repository, name: str, ref: str) -> None:
@@ -50,4 +76,5 @@ def _refuse_rebased(repository: Repository, name: str, ref: str) -> None:
 
 def _no_room(name: str, other: str) -> Conflict:
     other = other.removeprefix("refs/heads/")
-    return Conflict(f"there is a branch {other}, so there can be none {name}", hint="choose another name")
+    ways = [f"git branch -m {shlex.quote(other)} NEW    makes room, where NEW is another name for it"]
+    return Conflict(f"there is a branch {other}, so there can be none {name}", hint=ways)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class Writer:
 
     `branch` is the full name of a branch that is written to instead of the one that is checked out; a new one is made
     from the commit `start`, by default `HEAD`'s. With `staged` the records wait in the index for a commit of the
-    user's, and no commit and no tag is made.
+    user's, and no commit and no tag is made. `tell` takes what people are to know besides.
     """
 
     repository: Repository
@@ -45,6 +45,7 @@ class Writer:
     branch: str | None = None
     start: str | None = None
     staged: bool = False
+    tell: Callable[[str], None] | None = None
 
     def write(self, plan: Plan, *, watched: Sequence[str]) -> Written | None:
         """Do what `plan` says in one step on the current branch, or on the one that is chosen, or nothing at all.
@@ -94,6 +95,8 @@ class _Write:
             snapshot = Snapshot(self.repository, head, root, self.repository.indexed(*watched))
             change = plan(snapshot)
             if change is None:
+                if head.new and self.writer.tell:
+                    self.writer.tell(f"nothing was written, so {head.ref.removeprefix('refs/heads/')} was not made")
                 return None
             written = self._attempt(snapshot, change)
             if written is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelver.catalog import Catalog
+from modelver.errors import Conflict
 from modelver.git.change import Change, Snapshot
 from modelver.git.repository import Head, Repository
 from modelver.operations import hiding
@@ -22,10 +23,15 @@ def initialise(workspace: Workspace) -> Initialised:
     """Commit the registry's own files, those that are missing; nothing when all are there (rule S1).
 
     Raises `UsageError` where there is no identity or no work tree, `Conflict` where files of the user's are
-    in the way.
+    in the way, and where a chosen branch is new before the first commit: it would share no history with what comes.
     """
     root = workspace.root
     repository = workspace.repository
+    if workspace.head.new and workspace.head.commit is None:
+        raise Conflict(
+            f"there is no commit yet that {workspace.to} could start from",
+            hint=["git commit --allow-empty -m first    makes one", "or leave out --branch"],
+        )
     branch = _branch(repository, workspace)
 
     def plan(snapshot: Snapshot) -> Change | None:

@@ -15,7 +15,7 @@ from modelver.domain import paths
 from modelver.domain.resolution import Resolved
 from modelver.domain.text import moment_of, quoted
 from modelver.errors import NotFound, UsageError
-from modelver.git.branches import chosen
+from modelver.git.branches import chosen, tracked
 from modelver.git.configuration import Configuration, Identity
 from modelver.git.history import newest_before
 from modelver.git.repository import Head, Repository
@@ -79,7 +79,12 @@ class Workspace:
     @cached_property
     def head(self) -> Head:
         """What is checked out, or the branch that was chosen instead."""
-        return self.repository.head() if self.to is None else chosen(self.repository, self.to, self.start)
+        if self.to is None:
+            return self.repository.head()
+        head = chosen(self.repository, self.to, self.start)
+        if head.new and self.start is None and (others := tracked(self.repository, self.to)):
+            self.tell(f"{self.to} is new and starts from HEAD, not from {' or '.join(others)}")
+        return head
 
     @cached_property
     def at_head(self) -> Catalog:
@@ -102,6 +107,11 @@ class Workspace:
         name = self.at_head.config.branch
         return RegistryBranch(self.repository, lambda: self.configuration, self.head, name)
 
+    def tell(self, remark: str) -> None:
+        """Have people told something besides the result, once."""
+        if remark not in self.told:
+            self.told.append(remark)
+
     def find(self, ref: str) -> Resolved:
         """The version that a person's words mean; an id also at a commit from before `init`, by its tag (rule L1)."""
         try:
@@ -110,8 +120,8 @@ class Workspace:
             return self.catalog.find(ref)  # raises again, and first of all where there is no registry
         if self.at is None and (remark := stage_remark(self.branch, self.chosen, ref, found)):
             self.told.append(remark)
-        if (remark := yank_remark(self.chosen, found)) and remark not in self.told:
-            self.told.append(remark)
+        if remark := yank_remark(self.chosen, found):
+            self.tell(remark)
         return found
 
     def _chosen_commit(self, text: str) -> str:
@@ -196,6 +206,7 @@ class Workspace:
             branch=branch,
             start=self.start,
             staged=self.staged,
+            tell=self.tell,
         )
 
     def unread_configuration(self, catalog: Catalog, model: str | None = None) -> list[str]:

@@ -119,11 +119,11 @@ def test_the_registry_branch_from_another(fraud: World) -> None:
 
 def test_a_branch_of_another_work_tree(fraud: World, tmp_path: Path) -> None:
     """B5: exit 4 with the place where it can be written; its index would no longer fit its HEAD."""
-    fraud.git("worktree", "add", "-q", "-b", "work", tmp_path / "linked")
+    fraud.git("worktree", "add", "-q", "-b", "work", tmp_path / "a place")
     before = fraud.git("for-each-ref")
     err = quick(fraud, "promote", "fraud", "production", "--branch", "work", code=4).err
-    assert f"work is checked out in {tmp_path}/linked" in err
-    assert f"hint: modelver -C {tmp_path}/linked" in err
+    assert f"work is checked out in {tmp_path}/a place" in err
+    assert f"hint: modelver -C '{tmp_path}/a place' …" in err
     assert fraud.git("for-each-ref") == before
 
 
@@ -140,6 +140,8 @@ def test_a_branch_that_is_being_rebased(fraud: World, tmp_path: Path) -> None:
         "-x",
         "a b",
         "HEAD",
+        "FETCH_HEAD",
+        "@",
         "a..b",
         "a\nb",
         "",
@@ -168,7 +170,9 @@ def test_a_name_that_has_no_room(fraud: World) -> None:
     fraud.git("branch", "team")
     fraud.git("branch", "one/two")
     words = ("promote", "fraud", "production", "--branch")
-    assert "there is a branch team, so there" in quick(fraud, *words, "team/work", code=4).err
+    err = quick(fraud, *words, "team/work", code=4).err
+    assert "there is a branch team, so there" in err
+    assert "hint: git branch -m team NEW" in err
     assert "there is a branch one/two, so there" in quick(fraud, *words, "one", code=4).err
 
 
@@ -181,15 +185,44 @@ def test_from_a_detached_head(fraud: World) -> None:
 
 
 def test_before_the_first_commit(tmp_path: Path) -> None:
-    """B5: `init` makes the branch's first commit and leaves HEAD unborn."""
+    """B5: `init` starts no branch beside the one that is yet unborn, because they would share no history."""
     World(tmp_path).git("init", "-q", "new")
     world = World(tmp_path / "new")
-    quick(world, "init", "--branch", "work")
-    world.git("rev-parse", "-q", "--verify", "HEAD", code=1)
-    assert world.git("rev-list", "--count", "work") == "1\n"
-    world.write("model.bin", "weights")
-    quick(world, "add", "model.bin", "--branch", "work")
-    assert world.git("ls-files") == ""
+    refused = quick(world, "init", "--branch", "work", code=4)
+    assert "there is no commit yet that work could start from" in refused.err
+    assert "hint: or leave out --branch" in refused.err
+    assert world.git("for-each-ref") == ""
+    assert "a registry on branch main" in quick(world, "init", "--branch", "main").out
+    assert world.git("rev-list", "--count", "main") == "1\n"
+
+
+def test_where_nothing_is_to_be_written_no_branch_is_made(announced: World) -> None:
+    """C2: and that is said, also with --json, since the next command may want the branch."""
+    for words in (("tag", "fraud@1.0.0", "1.0.0"), ("init",), ("demote", "fraud", "production")):
+        ran = quick(announced, "--json", *words, "--branch", "work")
+        assert ran.err == "note: nothing was written, so work was not made\n"
+    assert announced.git("branch", "--list", "work") == ""
+
+
+def test_a_name_that_only_a_remote_has(fraud: World) -> None:
+    """B5: a new branch starts from HEAD, as the option says; who expected the remote's is told."""
+    fraud.git("remote", "add", "origin", "../hub")
+    fraud.git("update-ref", "refs/remotes/origin/work", "HEAD~1")
+    ran = quick(fraud, "promote", "fraud", "production", "--branch", "work")
+    assert ran.err.count("note: work is new and starts from HEAD, not from origin/work\n") == 1
+    assert head(fraud, "work^") == head(fraud)
+    assert "not from" not in quick(fraud, "promote", "fraud", "staging", "--branch", "work").err
+
+
+@pytest.mark.parametrize("name", ["origin/main", "remotes/origin/main"])
+def test_the_name_of_a_remote_tracking_branch(fraud: World, name: str) -> None:
+    """B5: exit 2 with the branch that is meant; a branch of that name could hardly be told from the remote's."""
+    quick(fraud, "promote", "fraud", "production", "--branch", "origin/work")  # where no remote is called so
+    fraud.git("remote", "add", "origin", "../hub")
+    refused = quick(fraud, "promote", "fraud", "staging", "--branch", name, code=2)
+    assert "the branch main of the remote origin" in refused.err
+    assert "hint: --branch main\n" in refused.err
+    quick(fraud, "promote", "fraud", "staging", "--branch", "origin/work")  # it is there
 
 
 def test_the_file_stays_hidden(fraud: World) -> None:

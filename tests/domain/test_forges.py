@@ -20,6 +20,18 @@ from modelver.domain.forges import Home, compare_url, home_of
         ("ssh://git@gitlab.example.org:2222/group/sub/fraud.git", Home("gitlab.example.org", "group/sub/fraud")),
         ("git@github.com:acme/fraud.git", Home("github.com", "acme/fraud")),
         ("github.com:acme/fraud", Home("github.com", "acme/fraud")),
+        ("ssh://git@ssh.github.com:443/acme/fraud.git", Home("github.com", "acme/fraud")),
+        ("ssh://git@altssh.gitlab.com:443/acme/fraud.git", Home("gitlab.com", "acme/fraud")),
+        ("ssh://git@altssh.bitbucket.org:443/acme/fraud.git", Home("bitbucket.org", "acme/fraud")),
+        ("https://[2001:db8::1]:8443/acme/fraud", Home("[2001:db8::1]:8443", "acme/fraud")),
+        ("ssh://git@[2001:db8::1]:2222/acme/fraud", Home("[2001:db8::1]", "acme/fraud")),
+        ("http://localhost:3000/acme/fraud.git", Home("localhost:3000", "acme/fraud", "http")),
+        ("https://forge/acme/fraud", Home("forge", "acme/fraud")),
+        ("work:acme/fraud.git", None),
+        ("ssh://work/acme/fraud.git", None),
+        ("https://dev.azure.com/acme/ml/_git/fraud", None),
+        ("git@ssh.dev.azure.com:v3/acme/ml/fraud", None),
+        ("https://acme.visualstudio.com/ml/_git/fraud", None),
         ("../hub.git", None),
         ("/srv/git/hub.git", None),
         ("file:///srv/git/hub.git", None),
@@ -31,7 +43,10 @@ from modelver.domain.forges import Home, compare_url, home_of
     ],
 )
 def test_the_home_of_an_address(url: str, home: Home | None) -> None:
-    """Host and path, without credentials, port of SSH or ending; None for what is on no host."""
+    """Host and path, without credentials, port of SSH or ending; None for what is on no host whose pages we know.
+
+    A word without a dot is a host where HTTP asks it, and an alias of this machine's where SSH does.
+    """
     assert home_of(url) == home
 
 
@@ -59,6 +74,6 @@ def test_no_address_breaks_it(url: str) -> None:
     home = home_of(url)
     if home is not None:
         parts = urlsplit(compare_url(home, "main", "feature/x y#?&"))
-        assert parts.scheme == "https"
+        assert parts.scheme == home.scheme
         assert parts.netloc.partition(":")[0] == home.host.partition(":")[0]
         assert not parts.fragment
