@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import errno
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -262,11 +263,19 @@ def _made(repository: Repository, files: Mapping[str, tuple[str, str]], commit: 
     if files:
         attributes = _attributes(repository, files, commit)
         git = _scratch(repository, {**attributes, **files}, staging / "files-index")
-        git = dataclasses.replace(git, directory=aside, variables={**git.variables, "GIT_WORK_TREE": str(aside)})
+        variables = {**git.variables, "GIT_WORK_TREE": str(aside)}
+        git = dataclasses.replace(git, directory=aside, variables=variables, settings=_filters(repository))
         for each in (attributes, files):
             words = ("checkout-index", "-q", "-f", "-z", "--stdin")
             git.run(*words, input=os.fsencode("".join(f"{path}\0" for path in each)))
     return aside
+
+
+def _filters(repository: Repository) -> dict[str, str]:
+    """The user's filters, run where Git runs them: a command may be relative to the top of the work tree."""
+    here = f"cd {shlex.quote(str(repository.work_tree))} && "
+    commands = repository.configuration().below("filter")
+    return {key: here + command for key, command in commands.items() if key.endswith((".smudge", ".process"))}
 
 
 def _attributes(repository: Repository, files: Iterable[str], commit: str) -> dict[str, tuple[str, str]]:

@@ -8,6 +8,7 @@ transport. It inherits the descriptors that it is given, so that an orphan still
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -79,6 +80,8 @@ class Git:
             process.wait()
             raise
         answer = Answer(process.returncode, out, err)
+        if answer.code == -signal.SIGINT:
+            raise KeyboardInterrupt  # from the terminal, which asks all of us to end, and Git was faster
         if answer.code not in accept:
             raise self.failure(words, answer)
         if answer.out and not answer.out.endswith(end):

@@ -58,7 +58,8 @@ class Remote:
     @classmethod
     def of(cls, repository: Repository, configuration: Configuration, branch: str) -> Remote:
         """The remote of a branch: its upstream's, else `origin`, else the only one; `NotFound` where there is none."""
-        known = {key.split(".", 1)[1].rpartition(".")[0] for key in configuration.values if key.startswith("remote.")}
+        keys = (key for key in configuration.values if key.startswith("remote.") and key.endswith(".url"))
+        known = {key.removeprefix("remote.").removesuffix(".url") for key in keys}
         upstream = configuration.last(f"branch.{branch}.remote")
         name = upstream if upstream not in (None, ".") else "origin" if "origin" in known else None
         if name is None and len(known) == 1:
@@ -74,8 +75,8 @@ class Remote:
         return self.name if self.tracked else "the remote"
 
     def tracking(self, branch: str) -> str:
-        """The remote-tracking ref of a branch."""
-        return f"refs/remotes/{self.name}/{branch}"
+        """The remote-tracking ref of a branch; for an address, where Git has none, one that tells what was pushed."""
+        return f"refs/remotes/{self.name if self.tracked else 'pushed'}/{branch}"
 
     def url(self) -> str:
         """The address, as Git would ask it."""
@@ -107,6 +108,7 @@ class Remote:
         ]
         specs += [f"+{ref}:{ref}" for ref in tags]
         options = ["--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules"]
+        options += ["--no-prune", "--no-prune-tags"]  # with an address, pruning takes tags of the user's away
         options += ["--depth=1"] if alone and self.repository.shallow else []
         text = "\n".join([*specs, ""]).encode("utf-8", "surrogateescape")
         refs = [*(self.tracking(branch) for branch in branches if self.tracked), *tags]

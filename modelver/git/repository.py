@@ -341,8 +341,8 @@ class Repository:
         return self.git.run(*words, accept=(0, 1), variables={"GIT_LITERAL_PATHSPECS": "0"}).code == 0
 
     def is_ancestor(self, older: str, newer: str) -> bool:
-        """Whether the history of `newer` contains `older`."""
-        return self.git.run("merge-base", "--is-ancestor", older, newer, accept=(0, 1)).code == 0
+        """Whether the history of `newer` contains `older`, which may be the same commit."""
+        return older == newer or self.git.run("merge-base", "--is-ancestor", older, newer, accept=(0, 1)).code == 0
 
     def dirty(self, path: str) -> bool:
         """Whether Git has no copy of what lies at a path of the work tree: changed, or not tracked; one process."""

@@ -122,15 +122,19 @@ class _Round:
         self.state = State({}, {})
         self.left = Placed(pairs=(), beyond=(), wrong=())
         self.branch = self._branch(head, catalog)
-        self.remote = Remote.of(self.repository, workspace.configuration, self.branch)
+        own = self.branch if head.ref == "HEAD" else head.ref.removeprefix("refs/heads/")
+        self.remote = Remote.of(self.repository, workspace.configuration, own)
         branches = dict.fromkeys([self.branch, *([self.registry] if self.registry else [])])
         self.state = self.remote.state(*branches)
         self._fetch_branches([each for each in branches if f"refs/heads/{each}" in self.state.refs])
 
     def _branch(self, head: Head, catalog: Catalog) -> str:
-        """The branch on the remote: of the same name; of a detached head the registry's."""
+        """The branch on the remote: of the same name, unless `push.default` says upstream; detached the registry's."""
         if head.ref != "HEAD":
-            return head.ref.removeprefix("refs/heads/")
+            name, configured = head.ref.removeprefix("refs/heads/"), self.workspace.configuration.last
+            upstream = configured("push.default") in ("upstream", "tracking")
+            merge = configured(f"branch.{name}.merge") if upstream else None
+            return merge.removeprefix("refs/heads/") if merge else name
         if not self._registry_branch(head, catalog).on or self.registry is None:
             raise Conflict(
                 f"HEAD is detached, and not on the registry's branch {self.registry or ''}".rstrip(),
@@ -386,5 +390,5 @@ class _Round:
         """Let this clone know what the remote has: where Git could not note that, `undo` would take it back."""
         commit, _, ref = specs[0].partition(":")
         tracking = self.remote.tracking(self.branch)
-        if self.remote.tracked and ref == f"refs/heads/{self.branch}" and self.repository.commit(tracking) != commit:
+        if ref == f"refs/heads/{self.branch}" and self.repository.commit(tracking) != commit:
             self.repository.transact([f"update {tracking} {commit}"], "-m", "update by push")

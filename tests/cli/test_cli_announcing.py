@@ -106,3 +106,76 @@ def test_where_a_shallow_history_ends_it_says_what_was_left_out(found: Callable[
     assert "git fetch --unshallow" in ran.err
     job.git("fetch", "-q", "--unshallow")
     assert len(quick(job, "--json", "sync", "--push").json["new"]) == 3
+
+
+# ---- what Git is configured to ------------------------------------------------------------------------------------
+
+
+def test_pruning_takes_no_tag_of_the_users(team: Team) -> None:
+    """With an address as the remote, Git would count all tags to what it may prune."""
+    ann, ben = team.clone("ann"), team.clone("ben")
+    ben.add("of ben", model="other", path="other.bin")
+    quick(ben, "sync", "--push")
+    for key, value in {
+        "branch.main.remote": str(team.hub.top),
+        "fetch.prune": "true",
+        "fetch.pruneTags": "true",
+    }.items():
+        ann.git("config", key, value)
+    ann.git("tag", "mine")
+    ann.add("of ann")
+    quick(ann, "sync", "--push")
+    assert "mine" in ann.git("tag").split()
+
+
+def test_what_was_pushed_to_an_address_is_not_undone(team: Team) -> None:
+    """B8: a clone knows what it pushed, also where Git has no remote-tracking branch for it."""
+    ann = team.clone("ann")
+    ann.git("config", "branch.main.remote", team.hub.top)
+    ann.add("of ann")
+    quick(ann, "sync", "--push")
+    refused = quick(ann, "undo", code=4)
+    assert "git revert" in refused.err
+
+
+def test_a_filter_that_is_relative_to_the_work_tree(team: Team) -> None:
+    """B7: the files of others come in through the user's filters, which run at the top of his work tree."""
+    ann, ben = team.clone("ann"), team.clone("ben")
+    tools = {"tools/up.sh": "#!/bin/sh\ntr a-z A-Z\n", "tools/down.sh": "#!/bin/sh\ntr A-Z a-z\n"}
+    for clone in (ann, ben):
+        for path, text in tools.items():
+            clone.write(path, text, mode=0o755)
+        (clone / ".git/info").mkdir()
+        (clone / ".git/info/exclude").write_text("/tools\n")
+        clone.git("config", "filter.case.smudge", "./tools/up.sh")
+        clone.git("config", "filter.case.clean", "./tools/down.sh")
+        clone.git("config", "filter.case.required", "true")
+    ann.commit({".gitattributes": "*.dat filter=case\n", "x.dat": "TWO\n"})
+    ann.git("push", "-q")
+    ben.add("of ben")
+    quick(ben, "sync", "--push")
+    assert (ben / "x.dat").read_text() == "TWO\n"
+    assert ben.git("show", "HEAD:x.dat") == "two\n"
+    assert ben.git("status", "--porcelain") == ""
+
+
+def test_an_upstream_of_another_name(team: Team) -> None:
+    """B7: with `push.default` upstream, that is where the branch goes, as with `git push`; else under its own name."""
+    team.hub.git("branch", "trunk", "main")
+    ann = team.clone("ann")
+    ann.git("branch", "-q", "--set-upstream-to=origin/trunk")
+    ann.git("config", "push.default", "upstream")
+    ann.add("of ann")
+    assert "trunk" in quick(ann, "--json", "sync", "--push").json["pushed"]
+    assert team.head("trunk") == ann.git("rev-parse", "HEAD").strip()
+
+
+def test_a_setting_alone_makes_no_remote(team: Team) -> None:
+    """B7: `remote.pushDefault` or a setting of a remote without an address is none to choose from."""
+    ann = team.clone("ann")
+    ann.git("remote", "rename", "origin", "upstream")
+    ann.git("branch", "-q", "--unset-upstream")
+    ann.git("config", "remote.pushDefault", "upstream")
+    ann.git("config", "remote.origin.prune", "true")
+    ann.add("of ann")
+    assert "main" in quick(ann, "--json", "sync", "--push").json["pushed"]
