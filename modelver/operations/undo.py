@@ -7,7 +7,7 @@ import itertools
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from modelver.catalog import Catalog
 from modelver.domain.text import quoted
@@ -180,11 +180,29 @@ def _ways(repository: Repository, head: str, commit: RecordCommit) -> list[str]:
         before = Catalog(repository, commit.parent)
         ways = [way for each in stages if (way := _way_of_stage(now, before, each))]
         return [*ways, f"not `{revert}`: the history of a stage only grows"]
+    added = [each for each, change in locations if isinstance(each, layout.VersionFile) and change.old is None]
+    for each in added:
+        if _is_named(now, each, {change.path for change in commit.changes}):
+            way = f"modelver note {each.version} --kind yank -m WHY    withdraws it for everybody"
+            return [way, f"not `{revert}`: later records name {each.version}"]
     labels = [each for each, change in locations if isinstance(each, layout.LabelFile) and change.old is None]
     return [
         f"{revert}    takes it back in a commit of its own",
         *(way for each in labels for way in _ways_of_tag(repository, commit, each)),
     ]
+
+
+def _is_named(now: Catalog, version: layout.VersionFile, but: Collection[str]) -> bool:
+    """Whether a record that stands at none of some paths names a version."""
+    model, found = version.model, set[str]()
+    with contextlib.suppress(ModelverError):  # a malformed record names nothing
+        found |= {layout.label_path(model, each) for each, v in now.labels(model).items() if v == version.version}
+        for stage, pointer in now.pointers(model).items():
+            if any(entry.version == version.version for entry in pointer.history):
+                found.add(layout.stage_path(model, stage))
+        found |= {layout.note_path(model, each.version, each.name) for each in now.notes(model, version.version)}
+        found |= {layout.archive_path(model, version.version)} if now.archive(model, version.version) else set()
+    return not found <= {*but}
 
 
 def _way_of_stage(now: Catalog, before: Catalog, stage: layout.StageFile) -> str | None:

@@ -238,6 +238,27 @@ def test_the_newest_commit_is_no_operation(fraud: World) -> None:
     refused(fraud, f"hint: git revert {commit[:10]}")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tag", "fraud", "nightly"),
+        ("promote", "fraud", "production"),
+        ("archive", "fraud"),
+        ("note", "fraud", "--metric", "auc=0.5"),
+    ],
+)
+def test_a_version_that_a_commit_of_the_users_own_names(world: World, words: tuple[str, ...]) -> None:
+    """B8: a revert would leave records of nothing, so it is what not to do; the version is withdrawn instead."""
+    added = world.add("weights")
+    quick(world, *words, "--no-commit")
+    world.git("commit", "-q", "-m", "mine")
+    way = f"modelver note {added.version} --kind yank -m WHY"
+    err = refused(world, f"hint: {way}", f"hint: not `git revert {(added.commit or '')[:10]}`")
+    assert "hint: git revert" not in err
+    quick(world, *way.split()[1:])
+    assert answer(world, "verify")["problems"] == []
+
+
 def test_what_a_person_wrote_is_no_trailer(world: World) -> None:
     """B8, W10: what was done stands in the last paragraph of the commit's message; any other is for people."""
     world.write("model.bin", "weights")
