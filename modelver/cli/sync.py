@@ -46,11 +46,12 @@ def sync(
 
 
 def undo(context: typer.Context) -> None:
-    """Take back the last operation.
+    """Take back the last operation on the branch that is checked out.
 
-    Works while its commit is the newest one, your own, and on no remote that this clone knows: branch and tags go back,
-    and so do the records in index and work tree; changes of yours stay. The bytes stay in the store. Anything older is
-    taken back by an operation of its own, such as rollback, or by git revert.
+    Works while its commit is the newest one there, your own, and on no remote that this clone knows: branch and tags go
+    back, and so do the records in index and work tree; changes of yours stay. The bytes stay in the store. Where
+    records wait in the index for a commit of yours, nothing is taken back. What --branch wrote is taken back on its
+    branch. A stage that others know of is given back by rollback or demote, anything else by git revert.
 
     \b
     Examples:

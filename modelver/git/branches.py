@@ -63,6 +63,14 @@ def _refuse_remote(repository: Repository, name: str) -> None:
             )
 
 
+def tips(repository: Repository) -> list[tuple[str, str, int]]:
+    """The local branches, the one with the newest commit first: short name, commit, and its second; one process."""
+    form = "--format=%(committerdate:unix) %(objectname) %(refname)"
+    answer = repository.git.run("for-each-ref", "--sort=-committerdate", form, "refs/heads", end=b"\n")
+    lines = (line.split(" ", 2) for line in os.fsdecode(answer.out).splitlines())
+    return [(ref.removeprefix("refs/heads/"), commit, int(second)) for second, commit, ref in lines]
+
+
 def _refuse_rebased(repository: Repository, name: str, ref: str) -> None:
     """Raise `Conflict` for a branch that a rebase in some work tree has taken off and will put back."""
     for folder in (repository.common_dir, *(repository.common_dir / "worktrees").glob("*")):

@@ -17,7 +17,7 @@ from modelver.git.trailers import is_operation
 
 _BODY = re.compile(
     rb"tree [0-9a-f]+\nparent (?P<parent>[0-9a-f]+)\n(?P<more>parent )?.*?author (?P<author>[^\n]*)\n"
-    rb"committer [^\n]*\n(?:[^\n]+\n)*\n(?P<message>.*)",
+    rb"committer [^\n]* (?P<second>-?[0-9]+) [^\n]*\n(?:[^\n]+\n)*\n(?P<message>.*)",
     re.DOTALL,
 )
 
@@ -33,11 +33,15 @@ class BothChanged(Conflict):
 
 @dataclass(frozen=True)
 class RecordCommit:
-    """A commit that changes records alone: its author as Git writes it, its message, and what it changes."""
+    """A commit that changes records alone: its author as Git writes it, its message, and what it changes.
+
+    `second` is when it was made, counted as Unix does.
+    """
 
     id: str
     parent: str
     author: str
+    second: int
     message: str
     changes: tuple[Difference, ...]
 
@@ -65,7 +69,7 @@ def read(repository: Repository, commit: str, ignored: Ignored | None = None) ->
     if not all(_hides(repository, change, known) for change in others):
         return None
     author, message = (match[part].decode("utf-8", "surrogateescape") for part in ("author", "message"))
-    return RecordCommit(commit, parent, author, message, tuple(changes))
+    return RecordCommit(commit, parent, author, int(match["second"]), message, tuple(changes))
 
 
 def _is_plain(change: Difference) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from modelver.catalog import Catalog
 from modelver.domain.text import quoted
 from modelver.errors import Conflict, ModelverError
-from modelver.git import history
+from modelver.git import branches, history
 from modelver.git.change import Move, Snapshot, Tag
 from modelver.git.journal import Journal
 from modelver.git.moving import Difference
@@ -26,8 +28,9 @@ from modelver.operations.workspace import Workspace
 from modelver.records import layout
 
 _BY_HAND = (layout.ConfigFile, layout.CardFile, type(None))
-"""What people write below `.modelver`; of our operations, only these touch it."""
-_MAKES_ANY = ("init", "restore")
+"""What people write below `.modelver`."""
+_MAKES_ANY = {"init", "restore"}
+"""The operations that also write what else only people do."""
 _MAIL = re.compile(r"<([^>]*)>")
 
 
@@ -41,11 +44,13 @@ def undo(workspace: Workspace) -> Undone:
     repository = workspace.repository
     found: list[RecordCommit] = []
     gone: list[str] = []
+    newer: list[str] = []
 
     def plan(snapshot: Snapshot) -> Move:
         commit = _last(repository, snapshot.head.commit)
-        _refuse_staged(repository, commit)
         _refuse_foreign(repository, commit, writer.identity.name)
+        _refuse_staged(repository, commit)
+        newer[:] = itertools.islice(_newer(repository, snapshot.head.ref, commit), 1)
         removed, tags = _tags(workspace, snapshot, commit)
         found[:], gone[:] = [commit], [_short(ref) for ref in removed]
         subject = commit.message.partition("\n")[0].removeprefix("modelver: ")
@@ -67,7 +72,7 @@ def undo(workspace: Workspace) -> Undone:
         version=told.get("Version"),
         commit=found[0].id,
         tags=tuple(gone),
-        remarks=(*remarks, *hiding.renew(workspace)),
+        remarks=(*remarks, *newer, *hiding.renew(workspace)),
     )
 
 
@@ -84,13 +89,13 @@ def _short(ref: str) -> str:
 
 
 def _operation(repository: Repository, commit: str) -> RecordCommit | None:
-    """A commit as an operation; None where there is anything in it that no operation of ours writes."""
+    """A commit as an operation; None where there is anything in it that such an operation never writes."""
 
     def ignored(commit: str, changes: Sequence[Difference]) -> set[tuple[str, bytes]]:
         return hiding.gitignored_by(Catalog(repository, commit), changes)
 
     found = read(repository, commit, ignored)
-    if found is None or {value for key, value in trailers(found.message) if key == "Op"} & {*_MAKES_ANY}:
+    if found is None or {value for key, value in trailers(found.message) if key == "Op"} & _MAKES_ANY:
         return found
     records = [change.path for change in found.changes if change.path.startswith(f"{layout.ROOT}/")]
     return None if any(isinstance(layout.parse_path(path), _BY_HAND) for path in records) else found
@@ -138,6 +143,28 @@ def _refuse_foreign(repository: Repository, commit: RecordCommit, me: str) -> No
         raise Conflict(f"the last operation {commit.id[:10]} is on {place}", hint=_ways(repository, commit.id, commit))
 
 
+def _newer(repository: Repository, here: str, commit: RecordCommit) -> Iterator[str]:
+    """What to say of other branches that end with an operation which came later and is as much one's own.
+
+    It may be the one that was meant, because `--branch` writes where nobody stands.
+    """
+    for name, tip, second in branches.tips(repository):
+        if second < commit.second:
+            return
+        if f"refs/heads/{name}" == here or (later := _operation(repository, tip)) is None:
+            continue
+        if _MAIL.findall(later.author) != _MAIL.findall(commit.author) or repository.is_ancestor(tip, commit.id):
+            continue
+        if history.holding(repository, tip, "refs/remotes") is None:
+            subject = later.message.partition("\n")[0].removeprefix("modelver: ")
+            branch, ref = shlex.quote(name), shlex.quote(f"refs/heads/{name}")
+            yield (
+                f"the branch {name} has a newer operation, which stays: {subject}; to take that one back, "
+                f"`git switch {branch}` and `modelver undo`, or `git update-ref {ref} {later.parent[:10]} {tip[:10]}`, "
+                f"or `git branch -D {branch}` for all that the branch has"
+            )
+
+
 # ---- taking back what others know of -----------------------------------------------------------------------------
 
 
@@ -153,11 +180,29 @@ def _ways(repository: Repository, head: str, commit: RecordCommit) -> list[str]:
         before = Catalog(repository, commit.parent)
         ways = [way for each in stages if (way := _way_of_stage(now, before, each))]
         return [*ways, f"not `{revert}`: the history of a stage only grows"]
+    added = [each for each, change in locations if isinstance(each, layout.VersionFile) and change.old is None]
+    for each in added:
+        if _is_named(now, each, {change.path for change in commit.changes}):
+            way = f"modelver note {each.version} --kind yank -m WHY    withdraws it for everybody"
+            return [way, f"not `{revert}`: later records name {each.version}"]
     labels = [each for each, change in locations if isinstance(each, layout.LabelFile) and change.old is None]
     return [
         f"{revert}    takes it back in a commit of its own",
         *(way for each in labels for way in _ways_of_tag(repository, commit, each)),
     ]
+
+
+def _is_named(now: Catalog, version: layout.VersionFile, but: Collection[str]) -> bool:
+    """Whether a record that stands at none of some paths names a version."""
+    model, found = version.model, set[str]()
+    with contextlib.suppress(ModelverError):  # a malformed record names nothing
+        found |= {layout.label_path(model, each) for each, v in now.labels(model).items() if v == version.version}
+        for stage, pointer in now.pointers(model).items():
+            if any(entry.version == version.version for entry in pointer.history):
+                found.add(layout.stage_path(model, stage))
+        found |= {layout.note_path(model, each.version, each.name) for each in now.notes(model, version.version)}
+        found |= {layout.archive_path(model, version.version)} if now.archive(model, version.version) else set()
+    return not found <= {*but}
 
 
 def _way_of_stage(now: Catalog, before: Catalog, stage: layout.StageFile) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 
 import pytest
@@ -169,6 +170,64 @@ def test_another_label_is_announced_again(fraud: World) -> None:
     assert fraud.git("rev-parse", "fraud@v1.0.0") == before
 
 
+def test_a_newer_operation_on_another_branch_is_told(fraud: World) -> None:
+    """B5, B8: the branch that is checked out is the one that goes back; a note says how the other would."""
+    quick(fraud, "tag", "fraud", "1.0.0")
+    quick(fraud, "promote", "fraud", "production", "--branch", "rel")
+    tip = head(fraud, "rel")
+    ran = quick(fraud, "undo")
+    assert ran.out.startswith("undone: tag fraud")
+    assert head(fraud, "rel") == tip
+    assert "note: the branch rel has a newer operation, which stays: promote fraud" in ran.err
+    assert f"`git update-ref refs/heads/rel {head(fraud, 'rel~1')[:10]} {tip[:10]}`" in ran.err
+    assert "`git branch -D rel`" in ran.err
+
+
+def code(world: World) -> None:
+    """A commit of code on another branch."""
+    world.git("switch", "-q", "-c", "rel")
+    world.commit({"other.txt": "more"})
+    world.git("switch", "-q", "main")
+
+
+def pushed(world: World) -> None:
+    """An operation on another branch, which a remote has."""
+    quick(world, "tag", "fraud", "nightly", "--branch", "rel")
+    world.git("push", "-q", "origin", "rel")
+    world.git("reset", "-q", "--hard", "main~1")
+    quick(world, "tag", "fraud", "9.0.1")
+
+
+def same(world: World) -> None:
+    """Branches that have nothing more than the one that is checked out."""
+    world.git("branch", "rel")
+    world.git("branch", "before", "HEAD~1")
+
+
+def older(world: World) -> None:
+    """An operation on another branch from before the one here."""
+    quick(world, "tag", "fraud", "nightly", "--branch", "rel")
+    time.sleep(1.1)  # Git counts in seconds
+    quick(world, "note", "fraud", "--metric", "auc=0.5")
+
+
+def of_another(world: World) -> None:
+    """What somebody else did on another branch."""
+    mail = world.git("config", "user.email").strip()
+    world.git("config", "user.email", "another@example.org")
+    quick(world, "tag", "fraud", "nightly", "--branch", "rel")
+    world.git("config", "user.email", mail)
+
+
+@pytest.mark.parametrize("go_on", [code, pushed, same, older, of_another])
+def test_what_another_branch_has_otherwise_is_not_told(team: Team, go_on: Callable[[World], None]) -> None:
+    """B8: commits of code, what a remote has, what is here too, what is older, and what others did."""
+    ann = team.clone("ann")
+    quick(ann, "tag", "fraud", "9.0.0")
+    go_on(ann)
+    assert "newer operation" not in quick(ann, "undo").err
+
+
 # ---- refused -------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +236,27 @@ def test_the_newest_commit_is_no_operation(fraud: World) -> None:
     commit = head(fraud)
     fraud.commit({"other.txt": "more"})
     refused(fraud, f"hint: git revert {commit[:10]}")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tag", "fraud", "nightly"),
+        ("promote", "fraud", "production"),
+        ("archive", "fraud"),
+        ("note", "fraud", "--metric", "auc=0.5"),
+    ],
+)
+def test_a_version_that_a_commit_of_the_users_own_names(world: World, words: tuple[str, ...]) -> None:
+    """B8: a revert would leave records of nothing, so it is what not to do; the version is withdrawn instead."""
+    added = world.add("weights")
+    quick(world, *words, "--no-commit")
+    world.git("commit", "-q", "-m", "mine")
+    way = f"modelver note {added.version} --kind yank -m WHY"
+    err = refused(world, f"hint: {way}", f"hint: not `git revert {(added.commit or '')[:10]}`")
+    assert "hint: git revert" not in err
+    quick(world, *way.split()[1:])
+    assert answer(world, "verify")["problems"] == []
 
 
 def test_what_a_person_wrote_is_no_trailer(world: World) -> None:
