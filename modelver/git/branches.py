@@ -51,6 +51,12 @@ def tracked(repository: Repository, name: str) -> list[str]:
     return [ref.removeprefix("refs/remotes/") for ref in repository.refs(f"refs/remotes/*/{name}")]
 
 
+def beyond(repository: Repository, tip: str, remote: str | None, known: str | None) -> int:
+    """How many commits of `tip` are on no branch that a remote is known to have, nor behind the commit `known`."""
+    without = [*([f"--remotes={remote}"] if remote else []), *([known] if known else [])]
+    return int(repository.git.run("rev-list", "--count", tip, "--not", *without, "--", end=b"\n").out)
+
+
 def _refuse_remote(repository: Repository, name: str) -> None:
     """Raise `UsageError` for a new branch that would be called like a remote-tracking one, which stays another."""
     remotes = [line for line in os.fsdecode(repository.git.run("remote").out).splitlines() if line]

@@ -61,7 +61,7 @@ class RegistryBranch:
         """
         if self._at is not None:
             return self._at
-        local, remote = self._local, self._remote
+        local, remote = self._local, self.remote
         if local is None or remote is None:
             return local or remote
         return local if self._repository.is_ancestor(remote, local) else remote
@@ -96,7 +96,7 @@ class RegistryBranch:
         return self._repository.commit(f"refs/heads/{self.name}") if self.name else None
 
     @cached_property
-    def _remote(self) -> str | None:
+    def remote(self) -> str | None:
         """The remote-tracking branch: of the configured upstream, else of `origin`, else of the only remote."""
         if self.name is None:
             return None
@@ -113,7 +113,7 @@ class RegistryBranch:
     @cached_property
     def _base(self) -> str | None:
         """Where a detached head leaves the branch, None where it does not meet it by record commits of ours alone."""
-        tips = [tip for tip in (self._local, self._remote) if tip is not None]
+        tips = [tip for tip in (self._local, self.remote) if tip is not None]
         if not tips or self._head.commit is None:
             return None
         above = first_parents(self._repository, self._head.commit, without=tips)

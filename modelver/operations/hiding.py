@@ -125,9 +125,9 @@ def gitignored(snapshot: Snapshot, name: str) -> dict[str, bytes | None]:
     return {path: old + (b"" if not old or old.endswith(b"\n") else b"\n") + line + b"\n"}
 
 
-def gitignored_by(catalog: Catalog, changes: Sequence[Difference]) -> set[tuple[str, bytes]]:
+def gitignored_by(repository: Repository, commit: str, changes: Sequence[Difference]) -> set[tuple[str, bytes]]:
     """The lines that a commit may have added with the versions that it brought: which `.gitignore`, and the line."""
-    found = set()
+    catalog, found = Catalog(repository, commit), set()
     for change in changes:
         location = layout.parse_path(change.path)
         if isinstance(location, layout.VersionFile) and change.old is None:

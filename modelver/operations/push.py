@@ -280,7 +280,9 @@ class _Round:
         """
         commits = []
         for each in own:
-            commit = read(self.repository, each)
+            commit = read(
+                self.repository, each, lambda id, found: hiding.gitignored_by(Catalog(self.repository, id), found)
+            )
             if commit is None:
                 raise Conflict(
                     f"{each[:10]} here is no commit of records alone, so it is yours to bring together",

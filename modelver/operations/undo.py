@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import re
@@ -15,7 +16,6 @@ from modelver.errors import Conflict, ModelverError
 from modelver.git import branches, history
 from modelver.git.change import Move, Snapshot, Tag
 from modelver.git.journal import Journal
-from modelver.git.moving import Difference
 from modelver.git.replay import RecordCommit, read
 from modelver.git.repository import Repository
 from modelver.git.trailers import is_operation, trailers
@@ -90,11 +90,7 @@ def _short(ref: str) -> str:
 
 def _operation(repository: Repository, commit: str) -> RecordCommit | None:
     """A commit as an operation; None where there is anything in it that such an operation never writes."""
-
-    def ignored(commit: str, changes: Sequence[Difference]) -> set[tuple[str, bytes]]:
-        return hiding.gitignored_by(Catalog(repository, commit), changes)
-
-    found = read(repository, commit, ignored)
+    found = read(repository, commit, functools.partial(hiding.gitignored_by, repository))
     if found is None or {value for key, value in trailers(found.message) if key == "Op"} & _MAKES_ANY:
         return found
     records = [change.path for change in found.changes if change.path.startswith(f"{layout.ROOT}/")]
