@@ -7,6 +7,7 @@ the next one finds and goes on from: what is new is what the remote lacks.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import random
 import re
@@ -280,9 +281,7 @@ class _Round:
         """
         commits = []
         for each in own:
-            commit = read(
-                self.repository, each, lambda id, found: hiding.gitignored_by(Catalog(self.repository, id), found)
-            )
+            commit = read(self.repository, each, functools.partial(hiding.gitignored_by, self.repository))
             if commit is None:
                 raise Conflict(
                     f"{each[:10]} here is no commit of records alone, so it is yours to bring together",
