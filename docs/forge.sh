@@ -2,7 +2,7 @@
 # What stands for a forge where the examples of a page are run: a bare repository with a protected main.
 #
 #   forge new                 make it; main takes pushes from this program alone
-#   forge merge HOW BRANCH    the button below a pull request: squash, rebase or merge
+#   forge merge HOW BRANCH    the button below a pull request: squash, rebase or merge; a * in BRANCH is any letters
 #   forge job COMMAND...      a CI job for main: one commit, no tags, a detached head
 #   forge job-of TAG COMMAND...    a CI job that a tag started
 set -euo pipefail
@@ -34,17 +34,18 @@ HOOK
 merge)
   clone
   git fetch -q --no-tags origin && git switch -q -c main origin/main
+  branch=$(git for-each-ref --format='%(refname:lstrip=3)' "refs/remotes/origin/$2")
   case $1 in
-  squash) git merge -q --squash "origin/$2" >log 2>&1 && rm log && git commit -q -m "$2 (#1)" ;;
-  rebase) git switch -q -c rebased "origin/$2" && git rebase -q main >log 2>&1 && git switch -q main && git merge -q rebased ;;
-  merge) git merge -q --no-ff -m "Merge $2" "origin/$2" >log 2>&1 ;;
+  squash) git merge -q --squash "origin/$branch" >log 2>&1 && rm log && git commit -q -m "$branch (#1)" ;;
+  rebase) git switch -q -c rebased "origin/$branch" && git rebase -q main >log 2>&1 && git switch -q main && git merge -q rebased ;;
+  merge) git merge -q --no-ff -m "Merge $branch" "origin/$branch" >log 2>&1 ;;
   esac || {
     grep CONFLICT log
-    echo "forge: $2 cannot be merged"
+    echo "forge: $branch cannot be merged"
     exit 1
   }
   git push -q origin main
-  echo "forge: merged $2"
+  echo "forge: merged $branch"
   ;;
 job)
   clone

@@ -105,7 +105,7 @@ def _promoted(workspace: Workspace, branch: RequestBranch, message: str, asked: 
         return promote(aside, branch.found.version, branch.stage, message=message, asked=asked)
     except ModelverError as error:
         if branch.start != workspace.branch.tip:
-            error.hints.append(f"the request starts from {branch.base} on the remote, without what is not pushed")
+            error.hints.append(f"git push    first, if it needs what {branch.base} has here alone")
         raise
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from modelver.catalog import Catalog
 from modelver.domain.records import StageEntry
 from modelver.domain.resolution import Resolved
+from modelver.domain.text import shell_word
 from modelver.errors import Conflict
 from modelver.git.branches import chosen
 from modelver.git.history import commits_between
@@ -60,7 +61,7 @@ class RequestBranch:
         Raises `Conflict` where one of the two branches is something else than this request.
         """
         name, ours = self.name, self.commit
-        place = remote.name if remote.tracked else "REMOTE"  # an address may hold a password
+        place = shell_word(remote.name) if remote.tracked else "REMOTE"  # an address may hold a password
         if ours == theirs:
             return
         remote.fetch([name])
@@ -113,7 +114,8 @@ class RequestBranch:
         """Raise `Conflict` where files and index of a work tree would no longer fit the branch."""
         if chosen(self.repository, self.name, self.start) == self.repository.head():
             raise Conflict(
-                f"{self.name} is checked out, and would have to be made anew", hint=f"git checkout {self.base}"
+                f"{self.name} is checked out, and would have to be made anew",
+                hint=f"git checkout {shell_word(self.base)}",
             )
 
 

@@ -288,6 +288,15 @@ def test_a_promotion_that_was_not_pushed_can_be_asked_for(fraud: World, hub: Pat
     assert fraud.json("promote", "fraud", "production", "--request")["number"] == 2
 
 
+def test_what_was_not_pushed_does_not_count(fraud: World, hub: Path) -> None:
+    """A gate that needs it cannot tell, and the hint says why."""
+    fraud.cli("note", "fraud", "--metric", "recall=0.9")
+    words = ("promote", "fraud", "production", "--request", "--require", "recall > 0.5")
+    assert "hint: git push    first, if it needs what main has here alone" in fraud.cli(*words, code=9).err
+    fraud.cli("sync", "--push")
+    fraud.cli(*words)
+
+
 def test_a_branch_called_promote_is_in_the_way(fraud: World, hub: Path) -> None:
     """Git has no room for branches below another; the hint can be pasted."""
     fraud.git("branch", "promote")
