@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from teams import Team
-from worlds import Worlds
+from worlds import World, Worlds
 
 
 @pytest.fixture
@@ -24,3 +24,9 @@ def found(worlds: Worlds, tmp_path: Path) -> Callable[..., Team]:
 def team(found: Callable[..., Team]) -> Team:
     """A team whose hub has three versions of the model `fraud`."""
     return found()
+
+
+@pytest.fixture
+def pair(team: Team) -> tuple[World, World]:
+    """Two clones of one hub."""
+    return team.clone("ann"), team.clone("bob")

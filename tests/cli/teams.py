@@ -132,3 +132,32 @@ def synced(world: World, *, push: bool = True) -> dict[str, Any]:
     """What `sync` answers, by the API, which is quicker than another start of the program."""
     with world.registry as registry:
         return dict(as_json(registry.sync(push=push)))
+
+
+def promote(world: World, ref: str = "fraud", stage: str = "production") -> None:
+    with world.registry as registry:
+        registry.promote(ref, stage)
+
+
+def label(world: World, ref: str, name: str) -> None:
+    with world.registry as registry:
+        registry.tag(ref, name)
+
+
+def unmoved(world: World) -> dict[str, object]:
+    """All that must stay where a push is refused: refs, index, work tree."""
+    kept = {
+        path: content
+        for path, content in world.everything(but=[".git/objects", ".git/modelver", ".git/refs/remotes"]).items()
+        if not path.startswith(".git/logs") and path != ".git/packed-refs"
+    }
+    return kept | {"refs": world.git("for-each-ref", "refs/heads", "refs/tags", "refs/modelver")}
+
+
+def refused(world: World, code: int, *words: str) -> str:
+    """What `sync --push` says that ends so and moves nothing."""
+    before = unmoved(world)
+    err = quick(world, "sync", "--push", code=code).err
+    assert unmoved(world) == before
+    assert all(word in err for word in words), err
+    return err

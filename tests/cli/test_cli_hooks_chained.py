@@ -188,7 +188,7 @@ def test_a_hook_that_was_written_over_ours_is_chained_anew(fraud: World) -> None
 # ---- core.hooksPath ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["githooks", "{top}/../shared", "~/hooks of mine"])
+@pytest.mark.parametrize("path", ["githooks", "{top}/../common", "~/hooks of mine"])
 def test_hooks_go_where_git_looks_for_them(fraud: World, path: str) -> None:
     """`core.hooksPath` is relative to the work tree, absolute, or at home; what is there is chained."""
     path = path.format(top=fraud.top)
