@@ -15,6 +15,9 @@ TYPE_CHECKING = False  # see modelver/git/environment.py
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
+HOOKS = ("pre-commit", "post-commit", "post-merge", "post-checkout")
+"""The hooks that there are; here, because to load those that put them in place would be felt."""
+
 _AT_ONCE = 200  # requests in flight: with their answers they fit the buffers of two pipes
 _PIECE = 2**20  # bytes
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from worlds import PROJECT, World, environment, sha256
+from worlds import World, environment, sha256
 
 import modelver
 
@@ -23,9 +23,8 @@ MODEL = b"GGUF" + bytes(11_000_000)
 
 
 @pytest.fixture(autouse=True)
-def _modelver_for_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+def _modelver_for_hooks(python: Path) -> None:
     """Let the interpreter that a hook starts find this project."""
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
 
 
 def git(
@@ -94,9 +93,9 @@ def test_a_second_install_changes_nothing(fraud: World) -> None:
 
 def test_uninstall_without_hooks_does_nothing(fraud: World) -> None:
     """There is nothing to take away, and that is no error."""
-    before = fraud.everything()
+    before = fraud.everything(but=[".git/modelver/lock"])
     assert "no hooks" in fraud.cli("hooks", "uninstall").out
-    assert fraud.everything() == before
+    assert fraud.everything(but=[".git/modelver/lock"]) == before
 
 
 def test_init_puts_the_hooks_in_place(plain: World) -> None:
