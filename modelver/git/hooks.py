@@ -122,11 +122,38 @@ class Hook:
     chained: bool
 
 
-def directory(repository: Repository) -> Path:
-    """Where Git looks for hooks, by `core.hooksPath` if that is set; it need not be there."""
+def directory(repository: Repository) -> Path | None:
+    """Where Git looks for hooks, by `core.hooksPath` if that is set; it need not be there. None where that is empty."""
     git = dataclasses.replace(repository.git, as_user=True)
-    answer = git.run("rev-parse", "--path-format=absolute", "--git-path", "hooks", end=b"\n")
-    return Path(os.fsdecode(answer.out.removesuffix(b"\n")))
+    words = ("rev-parse", "--path-format=absolute", "--git-path", "hooks")
+    answer = git.run(*words, end=b"\n", accept=(0, 128))
+    if answer.code == 0:
+        return Path(os.fsdecode(answer.out.removesuffix(b"\n")))
+    if git.run("config", "--get", "core.hooksPath", accept=(0, 1)).out == b"\n":
+        return None
+    raise git.failure(words, answer)
+
+
+def usable(repository: Repository) -> Path:
+    """Where Git looks for hooks; raises `Conflict` where none can lie there."""
+    folder = directory(repository)
+    if folder is None:
+        raise Conflict("core.hooksPath is empty, so Git looks for hooks nowhere", hint=_unset(repository))
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise Conflict(f"{folder} is no directory, so hooks cannot lie there", hint=_unset(repository))
+    return folder
+
+
+def _unset(repository: Repository) -> str | None:
+    """The command that takes `core.hooksPath` out of where it is set."""
+    git = dataclasses.replace(repository.git, as_user=True)
+    answer = git.run("config", "--show-scope", "--get", "core.hooksPath", accept=(0, 1))
+    scope = answer.out.partition(b"\t")[0].decode()
+    if not scope:
+        return None
+    if scope == "command":
+        return "core.hooksPath is set by a variable GIT_CONFIG_…"
+    return f"git config {'' if scope == 'local' else f'--{scope} '}--unset core.hooksPath"
 
 
 # ---- put in place ---------------------------------------------------------------------------------------------------
@@ -134,8 +161,6 @@ def directory(repository: Repository) -> Path:
 
 def install(folder: Path, python: str) -> tuple[bool, list[Hook]]:
     """Put our hooks into a directory, all or none; whether anything changed, and the hooks that are there now."""
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise Conflict(f"{folder} is no directory, so hooks cannot lie there", hint="git config --unset core.hooksPath")
     with contextlib.ExitStack() as undo:
         made = not folder.exists()
         if made:

@@ -49,13 +49,14 @@ class _Check:
         records = self._records()
         limit = self._limit(configuration)
         hidden = self._hidden(files)
-        for blob in blobs:
-            if artifact := _above(blob.file, hidden):
+        above = [_above(blob.file, hidden) for blob in blobs]
+        outside = [blob for blob, artifact in zip(blobs, above, strict=True) if artifact is None]
+        self._read([blob for blob in outside if records or blob.size > min(limit, _LARGE)], limit)
+        for blob, artifact in zip(blobs, above, strict=True):
+            if artifact:
                 reason = f"lies in {artifact}, a registered artifact, which is kept from Git"
                 yield _unfit(blob, reason, registered=True)
                 continue
-            if records or blob.size > min(limit, _LARGE):
-                self._read(blob)
             versions = self._versions_of(blob, records)
             if not blob.file.is_new and any(version.artifact.path == blob.file.path for version in versions):
                 continue  # registered where Git tracks it, as `add --allow-tracked` does
@@ -66,18 +67,20 @@ class _Check:
                 reason = f"is a model file ({kind}) over the limit of {_size(limit)}"
                 yield _unfit(blob, reason, registered=False)
 
-    def _read(self, blob: _Blob) -> None:
+    def _read(self, blobs: Sequence[_Blob], limit: int) -> None:
+        """The digest of each, and the ends of those that are large enough to be asked for their format."""
+        if not blobs:
+            return
         import hashlib
 
-        hashed = hashlib.sha256()
-
-        def take(piece: bytes) -> None:
-            hashed.update(piece)
-            blob.head = blob.head or piece[:_END]
-            blob.tail = (blob.tail + piece[-_END:])[-_END:]
-
-        self.lookup.pour(blob.file.oid, take)
-        blob.digest = hashed.hexdigest()
+        for blob, pieces in zip(blobs, self.lookup.pieces([blob.file.oid for blob in blobs]), strict=True):
+            hashed = hashlib.sha256()
+            for piece in pieces:
+                hashed.update(piece)
+                if blob.size > limit:
+                    blob.head = blob.head or piece[:_END]
+                    blob.tail = (blob.tail + piece[-_END:])[-_END:]
+            blob.digest = hashed.hexdigest()
 
     # ---- what is registered ------------------------------------------------------------------------------------
 
@@ -98,10 +101,14 @@ class _Check:
         for path, oid in near:
             from modelver.records.schema import parse_version
 
+            data = self.lookup.contents(oid, _RECORD_LIMIT)
+            if data is None:
+                self.remarks.append(f"a record cannot be read: {path}: it has over {_RECORD_LIMIT} bytes")
+                continue
             try:
-                record = parse_version(self.lookup.contents(oid), path)
+                record = parse_version(data, path)
             except ModelverError as error:
-                self.remarks.append(f"{path} cannot be read: {error.message}")
+                self.remarks.append(f"a record cannot be read: {error.message}")
                 continue
             if record.artifact.digest == f"sha256:{blob.digest}":
                 found.append(record)
@@ -126,10 +133,8 @@ class _Check:
 
     def _limit(self, configuration: tuple[str, int] | None) -> int:
         """The largest model file that may pass; the reader of YAML is loaded only where the configuration says so."""
-        if configuration is None or configuration[1] > _RECORD_LIMIT:
-            return MAX_SIZE
-        data = self.lookup.contents(configuration[0])
-        if b"max_size" not in data:
+        data = self.lookup.contents(configuration[0], _RECORD_LIMIT) if configuration else None
+        if data is None or b"max_size" not in data:
             return MAX_SIZE
         from modelver.records.config import parse_config
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelver.errors import ModelverError, UsageError
+from modelver.errors import ModelverError, NotFound, UsageError
 from modelver.git.quick import HOOKS
 
 TYPE_CHECKING = False  # see modelver/git/environment.py
@@ -39,6 +39,8 @@ def run(directory: str, hook: str, words: Sequence[str], settings: Mapping[str, 
 
         return [], follow_up(directory, hook, words, patient)
     except (ModelverError, OSError) as error:
+        if isinstance(error, NotFound) and hook == "pre-commit" and words:
+            raise  # a file that somebody named, which is no failure of the hook's
         return [], [f"{hook} was passed over: {error}"]
 
 
@@ -49,7 +51,7 @@ def install(workspace: Workspace, python: str) -> HooksPlaced:
     from modelver.operations.workspace import with_registry
 
     with_registry(workspace.at_head)
-    folder = hooks.directory(workspace.repository)
+    folder = hooks.usable(workspace.repository)
     remarks = list(_remarks(workspace, folder))
     with _lock(workspace):
         changed, placed = hooks.install(folder, python)
@@ -67,9 +69,10 @@ def uninstall(workspace: Workspace) -> HooksRemoved:
     from modelver.operations.together import HooksRemoved
 
     gone, remarks = [], []
-    folder = hooks.directory(workspace.repository)
+    usual = workspace.repository.common_dir / "hooks"
+    folder = hooks.directory(workspace.repository) or usual
     with _lock(workspace):
-        for place in dict.fromkeys([folder, workspace.repository.common_dir / "hooks"]):
+        for place in dict.fromkeys([folder, usual]):
             removed, told = hooks.uninstall(place)
             gone += [each.name for each in removed]
             remarks += told

@@ -326,9 +326,17 @@ def test_hooks_that_were_put_where_git_looked_before_are_taken_away_too(fraud: W
 
 
 def test_hooks_that_are_switched_off_are_no_place(fraud: World) -> None:
-    """`core.hooksPath=/dev/null` is somebody's decision."""
-    fraud.git("config", "core.hooksPath", "/dev/null")
-    assert "no directory" in fraud.cli("hooks", "install", code=4).err
+    """`core.hooksPath=/dev/null` is somebody's decision, and an empty one a mistake; the hint undoes it where it is."""
+    for value, said in (("/dev/null", "no directory"), ("", "core.hooksPath is empty")):
+        fraud.git("config", "core.hooksPath", value)
+        error = fraud.cli("--json", "hooks", "install", code=4).error
+        assert said in error["message"]
+        assert error["hint"] == "git config --unset core.hooksPath"
+        fraud.cli("hooks", "uninstall")
+        fraud.git("config", "--unset", "core.hooksPath")
+        mine = fraud.write("../gitconfig", f"[core]\n\thooksPath = {value}\n")
+        said_globally = fraud.cli("hooks", "install", code=4, env={"GIT_CONFIG_GLOBAL": str(mine)}).err
+        assert "git config --global --unset core.hooksPath" in said_globally
 
 
 # ---- without modelver, or with a broken one --------------------------------------------------------------------------
@@ -580,6 +588,7 @@ def test_the_framework_uses_this_repository(
     ids = "\n".join(f"  - id: {name}" for name in ("modelver-no-large-files", "modelver-verify"))
     fraud.commit({".pre-commit-config.yaml": f"repos:\n- repo: {place}\n  rev: {commit}\n  hooks:\n{ids}\n"})
     framework(fraud, "install")
+    framework(fraud, "install", "--hook-type", "pre-push")
     assert "no model files in Git" in harmless(fraud, **own)
     assert "has the bytes of fraud" in unfit(fraud, **own)
     fraud.write("-net.onnx", b"\x08" * 10_000_001)
@@ -587,12 +596,18 @@ def test_the_framework_uses_this_repository(
     said = framework(fraud, "run", "modelver-no-large-files", code=1, **own)
     assert "-net.onnx  10.0 MB  is a model file" in said
     fraud.git("rm", "-q", "--cached", "--", "-net.onnx")
-    framework(fraud, "run", "modelver-verify", "--all-files", **own)
+    framework(fraud, "run", "--hook-stage", "manual", "modelver-verify", "--all-files", **own)
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "hub"], check=True)
+    assert "modelver verify...." in git(fraud, "push", "-q", tmp_path / "hub", "main", **own).stdout
     stage = fraud.git("ls-files", ".modelver/models/fraud/versions").split()[0]
     fraud.write(stage, "format: 1\nmodel: [\n")
     fraud.git("add", stage)
     fraud.git("commit", "-qm", "damage", "--no-verify")
-    framework(fraud, "run", "modelver-verify", "--all-files", code=1, **own)
+    framework(fraud, "run", "--hook-stage", "manual", "modelver-verify", "--all-files", code=1, **own)
+    assert "modelver verify...." in git(fraud, "push", "-q", tmp_path / "hub", "main", code=1, **own).stdout
+    fraud.git("checkout", "-q", "HEAD~1", "--", stage)
+    git(fraud, "commit", "-qm", "mended", **own)
+    git(fraud, "push", "-q", tmp_path / "hub", "main", **own)
 
 
 # ---- husky ---------------------------------------------------------------------------------------------------------
