@@ -57,7 +57,7 @@ class Lookup:
         reader, out = os.pipe()
         into, writer = os.pipe()
         try:
-            self._process = _spawn(directory, ["cat-file", "--batch-command"], into, out)
+            self._process = _spawn(directory, ["cat-file", "--batch-command", "--buffer"], into, out)
         finally:
             os.close(out)
             os.close(into)
@@ -73,7 +73,7 @@ class Lookup:
         """Object id and size of what each name means, None where there is no such object."""
         for start in range(0, len(names), _AT_ONCE):
             part = names[start : start + _AT_ONCE]
-            self._send("".join(f"info {name}\n" for name in part))
+            self._send("info", part)
             for _ in part:
                 yield self._header()
 
@@ -81,7 +81,7 @@ class Lookup:
         """For each object its bytes, piece by piece; each has to be read to its end before the next."""
         for start in range(0, len(oids), _AT_ONCE):
             part = oids[start : start + _AT_ONCE]
-            self._send("".join(f"contents {oid}\n" for oid in part))
+            self._send("contents", part)
             yield from map(self._pieces, part)
 
     def contents(self, oid: str, limit: int) -> bytes | None:
@@ -101,8 +101,9 @@ class Lookup:
         if left or self._reader.read(1) != b"\n":
             raise ProgramFailed(f"git cat-file cut {oid} short", hint="git fsck")
 
-    def _send(self, lines: str) -> None:
-        data = lines.encode()
+    def _send(self, verb: str, names: Sequence[str]) -> None:
+        # Git answers all at once when it is told to: to write each answer by itself would take it longer than to read.
+        data = "".join([*(f"{verb} {name}\n" for name in names), "flush\n"]).encode()
         try:
             while data:
                 data = data[os.write(self._writer, data) :]
