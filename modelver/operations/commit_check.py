@@ -13,7 +13,7 @@ from modelver.records.defaults import MAX_SIZE
 TYPE_CHECKING = False  # see modelver/git/environment.py
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from modelver.domain.records import Version
     from modelver.operations.together import Unfit
@@ -51,7 +51,8 @@ class _Check:
         hidden = self._hidden(files)
         above = [_above(blob.file, hidden) for blob in blobs]
         outside = [blob for blob, artifact in zip(blobs, above, strict=True) if artifact is None]
-        self._read([blob for blob in outside if records or blob.size > min(limit, _LARGE)], limit)
+        sizes = self._sizes(records, len(outside))
+        self._read([blob for blob in outside if blob.size > min(limit, _LARGE - 1) or sizes(blob.size)], limit)
         for blob, artifact in zip(blobs, above, strict=True):
             if artifact:
                 reason = f"lies in {artifact}, a registered artifact, which is kept from Git"
@@ -91,6 +92,21 @@ class _Check:
             if "/versions/" in path:
                 found.setdefault(path.removesuffix(".yaml")[-8:], []).append((path, oid))
         return found
+
+    def _sizes(self, records: dict[str, list[tuple[str, str]]], files: int) -> Callable[[int], bool]:
+        """Whether an artifact may be of a size; with fewer files than records, to read those is no more work."""
+        oids = [oid for found in records.values() for _, oid in found]
+        if files <= len(oids):
+            return lambda _: bool(oids)
+        if any(header and header[1] > _RECORD_LIMIT for header in self.lookup.headers(oids)):
+            return lambda _: True
+        import re
+
+        told = [re.findall(rb"\bsize\W{1,9}(\d+)", b"".join(pieces)) for pieces in self.lookup.pieces(oids)]
+        if not all(told):
+            return lambda _: True  # one that nobody can read may be of any size
+        sizes = {int(size) for found in told for size in found}
+        return lambda size: size in sizes
 
     def _versions_of(self, blob: _Blob, records: dict[str, list[tuple[str, str]]]) -> list[Version]:
         """The versions whose artifact a file is."""

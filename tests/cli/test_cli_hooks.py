@@ -368,6 +368,9 @@ def test_many_files_are_read_in_one_go(hooked: World) -> None:
     hooked.git("add", "data", "net")
     refused = hooked.json("hooks", "run", "pre-commit", code=4)["refused"]
     assert [each["path"] for each in refused] == ["data/201", "data/449", "net"]
+    damage(hooked, b"format: 1\nmodel: [\n")  # a record that does not tell the size of its artifact hides no other
+    again = hooked.json("hooks", "run", "pre-commit", code=4)["refused"]
+    assert [each["path"] for each in again] == ["data/201", "data/449", "net"]
 
 
 def test_before_a_push_a_registry_is_verified_where_there_is_one(fraud: World) -> None:

@@ -649,3 +649,30 @@ def test_husky(fraud: World, husky: Path) -> None:
     assert {path: after[path] for path in after if path.startswith(".husky")} == {
         path: before[path] for path in before if path.startswith(".husky")
     }
+
+
+OLD_HUSKY = """\
+if [ -z "$husky_skip_init" ]; then
+  echo "husky $(basename -- "$0")" >>../log
+  readonly husky_skip_init=1
+  export husky_skip_init
+  sh -e "$0" "$@"
+  exit $?
+fi
+"""
+"""What husky up to 8 does: it starts the hook once more by its `$0`."""
+
+
+def test_a_husky_that_starts_the_hook_once_more(fraud: World) -> None:
+    """Its hook runs once, and so does ours."""
+    fraud.write(".husky/_/husky.sh", OLD_HUSKY)
+    text = f'{SH}. "$(dirname -- "$0")/_/husky.sh"\necho "own $#" >>../log\ntest ! -e fail\n'
+    fraud.write(".husky/pre-commit", text, mode=0o755)
+    fraud.git("config", "core.hooksPath", ".husky")
+    fraud.cli("hooks", "install")
+    assert unfit(fraud).count("has the bytes of fraud") == 1
+    assert log(fraud) == ["husky pre-commit", "own 0"]
+    fraud.write("fail")
+    harmless(fraud, code=1)
+    fraud.cli("hooks", "uninstall")
+    assert (fraud / ".husky/pre-commit").read_text() == text
