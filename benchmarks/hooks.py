@@ -15,7 +15,7 @@ from pathlib import Path
 from measure import Meter, environment
 
 BUILD = Path(__file__).with_name("build_registry.py")
-FLOOR = ("sh", "-c", f'"{sys.executable}" -c pass')
+FLOOR = ("sh", "-c", f'"{sys.executable}" -E -P -c pass')
 HOOKS = {
     "pre-commit": (),
     "post-commit": (),

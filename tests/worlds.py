@@ -202,6 +202,22 @@ def program() -> list[str]:
     return [sys.executable, "-m", "modelver"]
 
 
+def installed(folder: Path) -> Path:
+    """A new Python environment in which this project is installed, by a line that leads here; its interpreter.
+
+    For programs that are started without PYTHONPATH, as Git hooks start modelver.
+    """
+    base = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    packages = folder / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+    packages.mkdir(parents=True)
+    shared = [path for path in sys.path if path.endswith("-packages")]
+    (packages / "project.pth").write_text("\n".join([str(PROJECT), *shared, ""]))
+    (folder / "pyvenv.cfg").write_text(f"home = {base.parent}\ninclude-system-site-packages = false\n")
+    (folder / "bin").mkdir()
+    (folder / "bin/python").symlink_to(base)
+    return folder / "bin/python"
+
+
 def environment(more: Mapping[str, str | None] | None = None) -> dict[str, str]:
     """The environment of a run: ours, this project, and what is asked for."""
     values = {**os.environ, "PYTHONPATH": str(PROJECT), **(more or {})}

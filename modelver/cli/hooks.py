@@ -10,7 +10,7 @@ import typer
 
 from modelver.cli.render import present
 from modelver.cli.shared import choices, registry
-from modelver.errors import UsageError
+from modelver.errors import NotFound, UsageError
 
 
 def hooks(
@@ -29,7 +29,8 @@ def hooks(
     core.hooksPath leads. Where modelver is missing or fails, Git goes on.
 
     `uninstall` brings back what was there, byte for byte. `run` is what the hooks call; run pre-commit FILE... checks
-    these files as they are staged, with exit code 4 where one must not be committed.
+    these files as they are staged, with exit code 4 where one must not be committed, and run pre-push is verify, but
+    passes where HEAD has no registry.
 
     \b
     Examples:
@@ -42,6 +43,8 @@ def hooks(
             present(context, registry(context).hooks_install())
         case ["uninstall"]:
             present(context, registry(context).hooks_uninstall())
+        case ["run", "pre-push", *_]:
+            _verify(context)
         case ["run", name, *rest]:
             from modelver.cli.hook import tell
             from modelver.cli.machine import environment
@@ -62,3 +65,16 @@ def hooks(
         case _:
             usage = ["install", "uninstall", "run NAME [WORD]..."]
             raise UsageError("hooks takes other words", hint=[f"modelver hooks {each}" for each in usage])
+
+
+def _verify(context: typer.Context) -> None:
+    """Verify, unless the branch that is checked out is from before the registry."""
+    from modelver.git.repository import Repository
+
+    Repository.discover(Path(choices(context).directory or ".").absolute())
+    try:
+        result = registry(context).verify()
+    except NotFound:
+        return
+    present(context, result)
+    raise typer.Exit(result.code)

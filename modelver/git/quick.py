@@ -13,7 +13,10 @@ from modelver.git.environment import environment, options
 TYPE_CHECKING = False  # see modelver/git/environment.py
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
+
+HOOKS = ("pre-commit", "post-commit", "post-merge", "post-checkout")
+"""The hooks that there are; here, because to load those that put them in place would be felt."""
 
 _AT_ONCE = 200  # requests in flight: with their answers they fit the buffers of two pipes
 _PIECE = 2**20  # bytes
@@ -54,7 +57,7 @@ class Lookup:
         reader, out = os.pipe()
         into, writer = os.pipe()
         try:
-            self._process = _spawn(directory, ["cat-file", "--batch-command"], into, out)
+            self._process = _spawn(directory, ["cat-file", "--batch-command", "--buffer"], into, out)
         finally:
             os.close(out)
             os.close(into)
@@ -70,29 +73,37 @@ class Lookup:
         """Object id and size of what each name means, None where there is no such object."""
         for start in range(0, len(names), _AT_ONCE):
             part = names[start : start + _AT_ONCE]
-            self._send("".join(f"info {name}\n" for name in part))
+            self._send("info", part)
             for _ in part:
                 yield self._header()
 
-    def pour(self, oid: str, write: Callable[[bytes], object]) -> None:
-        """Give the bytes of an object to `write`, piece by piece; their number is checked."""
-        self._send(f"contents {oid}\n")
+    def pieces(self, oids: Sequence[str]) -> Iterator[Iterator[bytes]]:
+        """For each object its bytes, piece by piece; each has to be read to its end before the next."""
+        for start in range(0, len(oids), _AT_ONCE):
+            part = oids[start : start + _AT_ONCE]
+            self._send("contents", part)
+            yield from map(self._pieces, part)
+
+    def contents(self, oid: str, limit: int) -> bytes | None:
+        """All bytes of an object; None of one with more than `limit`, which is not read."""
+        header = next(self.headers([oid]))
+        if header and header[1] > limit:
+            return None
+        return b"".join(next(self.pieces([oid])))
+
+    def _pieces(self, oid: str) -> Iterator[bytes]:
+        """What comes next, as the bytes of an object, whose number is checked."""
         header = self._header()
         left = header[1] if header else -1
         while left > 0 and (piece := self._reader.read(min(left, _PIECE))):
-            write(piece)
+            yield piece
             left -= len(piece)
         if left or self._reader.read(1) != b"\n":
             raise ProgramFailed(f"git cat-file cut {oid} short", hint="git fsck")
 
-    def contents(self, oid: str) -> bytes:
-        """All bytes of a small object."""
-        pieces: list[bytes] = []
-        self.pour(oid, pieces.append)
-        return b"".join(pieces)
-
-    def _send(self, lines: str) -> None:
-        data = lines.encode()
+    def _send(self, verb: str, names: Sequence[str]) -> None:
+        # Git answers all at once when it is told to: to write each answer by itself would take it longer than to read.
+        data = "".join([*(f"{verb} {name}\n" for name in names), "flush\n"]).encode()
         try:
             while data:
                 data = data[os.write(self._writer, data) :]

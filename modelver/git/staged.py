@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from modelver.errors import ProgramFailed
+from modelver.errors import NotFound, ProgramFailed
 from modelver.git.quick import Asked, Lookup, ask
 
 TYPE_CHECKING = False  # see modelver/git/environment.py
@@ -37,7 +37,7 @@ class Index:
         listed = _ask_listed(top, *records)
         lines = (place.answer() or "").removesuffix("\n").split("\n")
         self._differing = _files(differing)
-        self.records = _entries(listed)
+        self.records = _entries(listed.answer())
         """Path and object id of the files at or below `records`."""
         if len(lines) != 2:
             raise ProgramFailed("the path of the repository holds a line break", hint="rename the directory")
@@ -53,16 +53,21 @@ class Index:
     def staged(self) -> list[StagedFile]:
         """The files that the next commit adds or changes; those that a merge brings as they are do not count."""
         if self._differing is None:
-            return [StagedFile(path, oid, True) for path, oid in _entries(_ask_listed(self.directory))]
+            return [StagedFile(path, oid, True) for path, oid in _entries(_ask_listed(self.directory).answer())]
         merging = os.path.exists(f"{self.git_dir}/MERGE_HEAD")
         brought = _files(_ask_differing(self.directory, "MERGE_HEAD")) if merging else None
         return [file for path, file in self._differing.items() if brought is None or path in brought]
 
     def chosen(self, paths: Sequence[str]) -> list[StagedFile]:
-        """The files of the index at or below some paths, staged or not."""
+        """The files of the index at or below some paths, staged or not; raises `NotFound` where there is none."""
         found = self._differing
         new = None if found is None else {path for path, file in found.items() if file.is_new}
-        listed = _entries(_ask_listed(self.directory, *paths))
+        words = ("ls-files", "-s", "-z", "--full-name", "--error-unmatch", "--")
+        answer = Asked(self.directory, *words, *paths).answer(accept=(0, 1))
+        if answer is None:
+            missing = [path for path in paths if Asked(self.directory, *words, path).answer(accept=(0, 1)) is None]
+            raise NotFound(f"not in the index: {', '.join(missing)}", hint="git add, before their check")
+        listed = _entries(answer)
         return [StagedFile(path, oid, new is None or path in new) for path, oid in listed]
 
     def ignore_list(self) -> bytes:
@@ -107,9 +112,9 @@ def _ask_listed(directory: str, *paths: str) -> Asked:
     return Asked(directory, "ls-files", "-s", "-z", "--full-name", "--", *paths)
 
 
-def _entries(listed: Asked) -> list[tuple[str, str]]:
+def _entries(listed: str | None) -> list[tuple[str, str]]:
     entries = []
-    for line in (listed.answer() or "").split("\0")[:-1]:
+    for line in (listed or "").split("\0")[:-1]:
         facts, path = line.split("\t", 1)
         mode, oid, _ = facts.split(" ")
         if mode in _FILES:

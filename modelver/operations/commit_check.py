@@ -13,7 +13,7 @@ from modelver.records.defaults import MAX_SIZE
 TYPE_CHECKING = False  # see modelver/git/environment.py
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from modelver.domain.records import Version
     from modelver.operations.together import Unfit
@@ -49,13 +49,15 @@ class _Check:
         records = self._records()
         limit = self._limit(configuration)
         hidden = self._hidden(files)
-        for blob in blobs:
-            if artifact := _above(blob.file, hidden):
+        above = [_above(blob.file, hidden) for blob in blobs]
+        outside = [blob for blob, artifact in zip(blobs, above, strict=True) if artifact is None]
+        sizes = self._sizes(records, len(outside))
+        self._read([blob for blob in outside if blob.size > min(limit, _LARGE - 1) or sizes(blob.size)], limit)
+        for blob, artifact in zip(blobs, above, strict=True):
+            if artifact:
                 reason = f"lies in {artifact}, a registered artifact, which is kept from Git"
                 yield _unfit(blob, reason, registered=True)
                 continue
-            if records or blob.size > min(limit, _LARGE):
-                self._read(blob)
             versions = self._versions_of(blob, records)
             if not blob.file.is_new and any(version.artifact.path == blob.file.path for version in versions):
                 continue  # registered where Git tracks it, as `add --allow-tracked` does
@@ -66,18 +68,20 @@ class _Check:
                 reason = f"is a model file ({kind}) over the limit of {_size(limit)}"
                 yield _unfit(blob, reason, registered=False)
 
-    def _read(self, blob: _Blob) -> None:
+    def _read(self, blobs: Sequence[_Blob], limit: int) -> None:
+        """The digest of each, and the ends of those that are large enough to be asked for their format."""
+        if not blobs:
+            return
         import hashlib
 
-        hashed = hashlib.sha256()
-
-        def take(piece: bytes) -> None:
-            hashed.update(piece)
-            blob.head = blob.head or piece[:_END]
-            blob.tail = (blob.tail + piece[-_END:])[-_END:]
-
-        self.lookup.pour(blob.file.oid, take)
-        blob.digest = hashed.hexdigest()
+        for blob, pieces in zip(blobs, self.lookup.pieces([blob.file.oid for blob in blobs]), strict=True):
+            hashed = hashlib.sha256()
+            for piece in pieces:
+                hashed.update(piece)
+                if blob.size > limit:
+                    blob.head = blob.head or piece[:_END]
+                    blob.tail = (blob.tail + piece[-_END:])[-_END:]
+            blob.digest = hashed.hexdigest()
 
     # ---- what is registered ------------------------------------------------------------------------------------
 
@@ -89,6 +93,21 @@ class _Check:
                 found.setdefault(path.removesuffix(".yaml")[-8:], []).append((path, oid))
         return found
 
+    def _sizes(self, records: dict[str, list[tuple[str, str]]], files: int) -> Callable[[int], bool]:
+        """Whether an artifact may be of a size; with fewer files than records, to read those is no more work."""
+        oids = [oid for found in records.values() for _, oid in found]
+        if files <= len(oids):
+            return lambda _: bool(oids)
+        if any(header and header[1] > _RECORD_LIMIT for header in self.lookup.headers(oids)):
+            return lambda _: True
+        import re
+
+        told = [re.findall(rb"\bsize\W{1,9}(\d+)", b"".join(pieces)) for pieces in self.lookup.pieces(oids)]
+        if not all(told):
+            return lambda _: True  # one that nobody can read may be of any size
+        sizes = {int(size) for found in told for size in found}
+        return lambda size: size in sizes
+
     def _versions_of(self, blob: _Blob, records: dict[str, list[tuple[str, str]]]) -> list[Version]:
         """The versions whose artifact a file is."""
         near = records.get(blob.digest[:8], [])
@@ -98,10 +117,14 @@ class _Check:
         for path, oid in near:
             from modelver.records.schema import parse_version
 
+            data = self.lookup.contents(oid, _RECORD_LIMIT)
+            if data is None:
+                self.remarks.append(f"a record cannot be read: {path}: it has over {_RECORD_LIMIT} bytes")
+                continue
             try:
-                record = parse_version(self.lookup.contents(oid), path)
+                record = parse_version(data, path)
             except ModelverError as error:
-                self.remarks.append(f"{path} cannot be read: {error.message}")
+                self.remarks.append(f"a record cannot be read: {error.message}")
                 continue
             if record.artifact.digest == f"sha256:{blob.digest}":
                 found.append(record)
@@ -126,10 +149,8 @@ class _Check:
 
     def _limit(self, configuration: tuple[str, int] | None) -> int:
         """The largest model file that may pass; the reader of YAML is loaded only where the configuration says so."""
-        if configuration is None or configuration[1] > _RECORD_LIMIT:
-            return MAX_SIZE
-        data = self.lookup.contents(configuration[0])
-        if b"max_size" not in data:
+        data = self.lookup.contents(configuration[0], _RECORD_LIMIT) if configuration else None
+        if data is None or b"max_size" not in data:
             return MAX_SIZE
         from modelver.records.config import parse_config
 

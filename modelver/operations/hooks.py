@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from modelver.errors import ModelverError, UsageError
+from modelver.errors import ModelverError, NotFound, UsageError
+from modelver.git.quick import HOOKS
 
 TYPE_CHECKING = False  # see modelver/git/environment.py
 
@@ -10,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from modelver.files import Lock
     from modelver.operations.together import HooksPlaced, HooksRemoved, Unfit
     from modelver.operations.workspace import Workspace
 
-NAMES = ("pre-commit", "post-commit", "post-merge", "post-checkout")
 REFUSED = 4
 """The exit code by which a hook refuses; any other lets Git go on."""
 
@@ -26,8 +27,8 @@ def run(directory: str, hook: str, words: Sequence[str], settings: Mapping[str, 
 
     `words` are what Git gives to the hook; for `pre-commit` also files, which are checked as they are in the index.
     """
-    if hook not in NAMES:
-        raise UsageError(f"there is no hook {hook}", hint=f"one of {', '.join(NAMES)}")
+    if hook not in HOOKS:
+        raise UsageError(f"there is no hook {hook}", hint=f"one of {', '.join(HOOKS)}")
     patient = {"lock-timeout": _TIMEOUT, **settings}
     try:
         if hook == "pre-commit":
@@ -38,20 +39,21 @@ def run(directory: str, hook: str, words: Sequence[str], settings: Mapping[str, 
 
         return [], follow_up(directory, hook, words, patient)
     except (ModelverError, OSError) as error:
+        if isinstance(error, NotFound) and hook == "pre-commit" and words:
+            raise  # a file that somebody named, which is no failure of the hook's
         return [], [f"{hook} was passed over: {error}"]
 
 
 def install(workspace: Workspace, python: str) -> HooksPlaced:
     """Put the hooks where Git looks for them, before those that are there already; `python` has modelver."""
-    from modelver import files
     from modelver.git import hooks
     from modelver.operations.together import HookPlaced, HooksPlaced
     from modelver.operations.workspace import with_registry
 
     with_registry(workspace.at_head)
-    folder = hooks.directory(workspace.repository)
+    folder = hooks.usable(workspace.repository)
     remarks = list(_remarks(workspace, folder))
-    with files.Lock(workspace.repository.home / "lock", timeout=workspace.timeout, what="the registry"):
+    with _lock(workspace):
         changed, placed = hooks.install(folder, python)
     return HooksPlaced(
         directory=str(folder),
@@ -66,13 +68,21 @@ def uninstall(workspace: Workspace) -> HooksRemoved:
     from modelver.git import hooks
     from modelver.operations.together import HooksRemoved
 
-    gone, left = [], []
-    folder = hooks.directory(workspace.repository)
-    for place in dict.fromkeys([folder, workspace.repository.common_dir / "hooks"]):
-        removed, kept = hooks.uninstall(place)
-        gone += [each.name for each in removed]
-        left += [f"{path} was left: the hook that stood before it was written anew since" for path in kept]
-    return HooksRemoved(directory=str(folder), hooks=tuple(dict.fromkeys(gone)), remarks=tuple(left))
+    gone, remarks = [], []
+    usual = workspace.repository.common_dir / "hooks"
+    folder = hooks.directory(workspace.repository) or usual
+    with _lock(workspace):
+        for place in dict.fromkeys([folder, usual]):
+            removed, told = hooks.uninstall(place)
+            gone += [each.name for each in removed]
+            remarks += told
+    return HooksRemoved(directory=str(folder), hooks=tuple(dict.fromkeys(gone)), remarks=tuple(remarks))
+
+
+def _lock(workspace: Workspace) -> Lock:
+    from modelver.files import Lock
+
+    return Lock(workspace.repository.home / "lock", timeout=workspace.timeout, what="the registry")
 
 
 def _remarks(workspace: Workspace, folder: Path) -> Iterator[str]:

@@ -6,8 +6,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import worlds as worlds_module
 from teams import Team
-from worlds import World, Worlds
+from worlds import World, Worlds, installed
+
+
+@pytest.fixture(scope="session")
+def _installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return installed(tmp_path_factory.mktemp("installed"))
+
+
+@pytest.fixture
+def python(_installed: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An interpreter that has this project without any variable; worlds start the program with it."""
+    monkeypatch.setattr(worlds_module, "program", lambda: [str(_installed), "-m", "modelver"])
+    return _installed
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from worlds import PROJECT, World, environment, sha256
+from worlds import World, environment, sha256
 
 import modelver
 
@@ -23,9 +23,8 @@ MODEL = b"GGUF" + bytes(11_000_000)
 
 
 @pytest.fixture(autouse=True)
-def _modelver_for_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+def _modelver_for_hooks(python: Path) -> None:
     """Let the interpreter that a hook starts find this project."""
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
 
 
 def git(
@@ -94,9 +93,9 @@ def test_a_second_install_changes_nothing(fraud: World) -> None:
 
 def test_uninstall_without_hooks_does_nothing(fraud: World) -> None:
     """There is nothing to take away, and that is no error."""
-    before = fraud.everything()
+    before = fraud.everything(but=[".git/modelver/lock"])
     assert "no hooks" in fraud.cli("hooks", "uninstall").out
-    assert fraud.everything() == before
+    assert fraud.everything(but=[".git/modelver/lock"]) == before
 
 
 def test_init_puts_the_hooks_in_place(plain: World) -> None:
@@ -126,7 +125,7 @@ def test_a_failure_half_way_leaves_all_as_it_was(fraud: World) -> None:
 def test_other_words_are_explained(fraud: World) -> None:
     """What `hooks` takes is said where it is given something else."""
     assert "modelver hooks install" in fraud.cli("hooks", "instal", code=2).err
-    assert "post-merge" in fraud.cli("hooks", "run", "pre-push", code=2).err
+    assert "post-merge" in fraud.cli("hooks", "run", "pre-rebase", code=2).err
 
 
 def test_the_python_api_has_the_same(fraud: World) -> None:
@@ -319,7 +318,12 @@ def test_named_files_are_checked_as_they_are_in_the_index(fraud: World) -> None:
     """`hooks run pre-commit FILE` is for other tools: it exits with 4, and its document lists the files."""
     fraud.write("net", MODEL)
     fraud.write("copy.bin", "fraud 2")
-    assert fraud.json("hooks", "run", "pre-commit", "net", "copy.bin", "README.md")["refused"] == []
+    error = fraud.cli("--json", "hooks", "run", "pre-commit", "net", "copy.bin", "README.md", code=3).error
+    assert error["message"] == "not in the index: net, copy.bin"
+    (fraud / "link").symlink_to("net")
+    fraud.git("add", "link")
+    assert fraud.json("hooks", "run", "pre-commit", "link", "README.md")["refused"] == []
+    fraud.git("rm", "-q", "--cached", "link")
     fraud.git("add", "net", "copy.bin")
     commit(fraud)
     document = fraud.json("hooks", "run", "pre-commit", "net", "copy.bin", "README.md", code=4)
@@ -330,6 +334,63 @@ def test_named_files_are_checked_as_they_are_in_the_index(fraud: World) -> None:
         in fraud.cli("hooks", "run", "pre-commit", "../copy.bin", at=fraud / "src", code=4).err
     )
     assert "not in a Git repository" in fraud.cli("hooks", "run", "pre-commit", at=fraud.top.parent, code=3).err
+
+
+def damage(world: World, content: bytes) -> str:
+    """Commit something else in the place of the newest version's record; its path."""
+    version = world.json("show", "fraud")["version"]
+    path = next(path for path in world.git("ls-files", ".modelver/models").split() if f"/{version}.yaml" in path)
+    world.commit({path: content})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"format: 1\nmodel: [\n", ":"), (b"#" * 300_000, ": it has over 262144 bytes\n")]
+)
+def test_a_record_that_cannot_be_read_is_told_once(fraud: World, content: bytes, said: str) -> None:
+    """Its path stands there once; one that is too large is not read."""
+    shutil.copy(fraud / "model.bin", fraud / "copy.bin")
+    path = damage(fraud, content)
+    fraud.cli("hooks", "install")
+    fraud.git("add", "copy.bin")
+    told = commit(fraud).splitlines()[0] + "\n"
+    assert told.startswith(f"modelver: a record cannot be read: {path}{said}")
+    assert told.count(path) == 1
+
+
+def test_many_files_are_read_in_one_go(hooked: World) -> None:
+    """The answers are for the files that were asked for, however many and large they are."""
+    for number in range(450):
+        hooked.write(f"data/{number:03}", f"row {number}\n" * (20_000 if number % 100 == 7 else 1))
+    hooked.write("data/201", "fraud 1")
+    hooked.write("data/449", "fraud 2")
+    hooked.write("net", MODEL)
+    hooked.git("add", "data", "net")
+    refused = hooked.json("hooks", "run", "pre-commit", code=4)["refused"]
+    assert [each["path"] for each in refused] == ["data/201", "data/449", "net"]
+    damage(hooked, b"format: 1\nmodel: [\n")  # a record that does not tell the size of its artifact hides no other
+    again = hooked.json("hooks", "run", "pre-commit", code=4)["refused"]
+    assert [each["path"] for each in again] == ["data/201", "data/449", "net"]
+
+
+def test_before_a_push_a_registry_is_verified_where_there_is_one(fraud: World) -> None:
+    """The pre-commit framework asks so: a branch from before the registry passes, a damaged record does not."""
+    fraud.cli("hooks", "run", "pre-push", "-q")
+    assert fraud.json("hooks", "run", "pre-push") == fraud.json("verify")
+    damage(fraud, b"format: 1\nmodel: [\n")
+    fraud.cli("hooks", "run", "pre-push", "-q", code=5)
+    fraud.git("checkout", "-q", fraud.git("rev-list", "--max-parents=0", "HEAD").strip())
+    assert fraud.cli("hooks", "run", "pre-push", "-q").err == ""
+    fraud.cli("hooks", "run", "pre-push", at=fraud.top.parent, code=3)
+
+
+@pytest.mark.parametrize("word", ["install", "uninstall"])
+def test_two_that_change_the_hooks_wait_for_each_other(fraud: World, word: str) -> None:
+    """Both take the lock of the registry."""
+    fraud.cli("hooks", "install")
+    with (fraud / ".git/modelver/lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "is locked" in fraud.cli("--lock-timeout", "0", "hooks", word, code=4).err
 
 
 @pytest.mark.parametrize("place", ["it's a repo", "linked", "sub"])

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from worlds import PROJECT, World, environment
+from worlds import PROJECT, World, environment, installed
 
 SH = "#!/bin/sh\n"
 OWN = ("pre-commit", "post-commit", "post-merge", "post-checkout")
@@ -29,9 +29,8 @@ needs_husky = needs(shutil.which("npm"), "npm")
 
 
 @pytest.fixture(autouse=True)
-def _modelver_for_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+def _modelver_for_hooks(python: Path) -> None:
     """Let the interpreter that a hook starts find this project."""
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
 
 
 def git(
@@ -86,19 +85,19 @@ PLAIN = {
     "sh by env": '#!/usr/bin/env sh\necho "$0 $#" >>../log\n',
     "bash by env": '#!/usr/bin/env -S bash -eu\n[[ $- == *e* ]]\necho "$0 $#" >>../log\n',
     "a dash": '#!/bin/sh -\necho "$0 $#" >>../log\n',
-    "without a first line": 'echo ".git/hooks/pre-commit $#" >>../log\n',
+    "without a first line": 'echo ".git/hooks/before-modelver/pre-commit $#" >>../log\n',
 }
 
 
 @pytest.mark.parametrize("kind", PLAIN)
 def test_a_shell_script_runs_first_and_knows_itself_by_its_own_name(fraud: World, kind: str) -> None:
-    """`$0` is the hook's path, as without modelver; both have their say."""
+    """`$0` ends as without modelver; both have their say."""
     fraud.write(".git/hooks/pre-commit", PLAIN[kind], mode=0o755)
     fraud.cli("hooks", "install")
     assert "has the bytes of fraud" in unfit(fraud)
-    assert log(fraud) == [".git/hooks/pre-commit 0"]
+    assert log(fraud) == [".git/hooks/before-modelver/pre-commit 0"]
     harmless(fraud)
-    assert log(fraud) == [".git/hooks/pre-commit 0"]
+    assert log(fraud) == [".git/hooks/before-modelver/pre-commit 0"]
 
 
 def test_a_python_script_runs_first(fraud: World) -> None:
@@ -135,14 +134,14 @@ def test_the_exit_code_of_a_later_hook_is_passed_on_after_ours(fraud: World) -> 
 
 
 def test_a_symbolic_link_stays_one_and_runs(fraud: World) -> None:
-    """The link is renamed, not what it leads to."""
+    """It leads to the same from where it is put aside, and has its old text again in the end."""
     fraud.write("scripts/check.sh", '#!/bin/sh\necho "$0" >>../log\n', mode=0o755)
     fraud.write(".git/hooks/other")
     (fraud / ".git/hooks/pre-commit").symlink_to("../../scripts/check.sh")
     before = fraud.everything(but=[".git/modelver/lock"])
     fraud.cli("hooks", "install")
     assert "has the bytes of fraud" in unfit(fraud)
-    assert log(fraud) == [".git/hooks/pre-commit"]
+    assert log(fraud) == [".git/hooks/before-modelver/pre-commit"]
     fraud.cli("hooks", "uninstall")
     assert {path: before[path] for path in before if "hooks" in path} == {
         path: content for path, content in fraud.everything().items() if "hooks" in path
@@ -183,6 +182,102 @@ def test_a_hook_that_was_written_over_ours_is_chained_anew(fraud: World) -> None
     fraud.cli("hooks", "uninstall")
     assert sorted(path.name for path in (fraud / ".git/hooks").iterdir()) == ["pre-commit"]
     assert "new" in (fraud / ".git/hooks/pre-commit").read_text()
+
+
+ODD = {
+    "a loop to another shell": f'{SH}[ -n "${{BASH_VERSION-}}" ] || exec bash "$0" "$@"\n[[ x == x ]]\n',
+    "its own place": f'{SH}[ -f "$(readlink -f "$0")" ] || exit 9\n. "$(dirname "$(readlink -f "$0")")/lib.sh"\n',
+    "not when it is read": '#!/bin/bash\n[[ ${BASH_SOURCE[0]} != "$0" ]] && return\n',
+    "its own end": f"{SH}test \"$(sed '1,/^END$/d' \"$0\" | tail -n 1)\" = 'the end' || exit 9\n",
+    "its own name": '#!/bin/bash\n[ "${0##*/}" = pre-commit ] || exit 9\n',
+}
+"""Hooks that work only where they are started as programs, under their own name."""
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("kind", ODD)
+def test_a_hook_is_started_as_a_program_under_its_own_name(fraud: World, kind: str, linked: bool) -> None:
+    """It may start itself anew, look for its files or go by its name, as Overcommit's does, also behind a link."""
+    if linked and kind == "its own name":
+        fraud.write("tools/overcommit-hook", f"{ODD[kind]}echo ran >>../log\n", mode=0o755)
+        (fraud / ".git/hooks").mkdir()
+        (fraud / ".git/hooks/pre-commit").symlink_to("../../tools/overcommit-hook")
+    else:
+        place = "tools/check" if linked else ".git/hooks/pre-commit"
+        fraud.write(place, f"{ODD[kind]}echo ran >>../log\nexit 0\nEND\nthe end\n", mode=0o755)
+        # A plain file finds what lies beside it by its own real place, which is the directory of former hooks.
+        fraud.write("tools/lib.sh" if linked else ".git/hooks/before-modelver/lib.sh")
+        if linked:
+            (fraud / ".git/hooks").mkdir()
+            (fraud / ".git/hooks/pre-commit").symlink_to("../../tools/check")
+    before = fraud.everything(but=[".git/modelver/lock"])
+    fraud.cli("hooks", "install")
+    assert "has the bytes of fraud" in unfit(fraud)
+    assert log(fraud) == ["ran"]
+    fraud.cli("hooks", "uninstall")
+    after = fraud.everything()
+    assert {path: before[path] for path in before if "hooks" in path} == {
+        path: after[path] for path in after if "hooks" in path
+    }
+
+
+HALF = {
+    "nothing is there": {},
+    "before its own name": {"pre-commit": "own"},
+    "with a second name": {"pre-commit": "own", "before-modelver/pre-commit": "own"},
+    "with a draft": {
+        "pre-commit": "own",
+        "before-modelver/pre-commit": "own",
+        "pre-commit.modelver-draft": "half",
+    },
+    "taken away by hand": {"before-modelver/pre-commit": "own"},
+    "put aside": {"pre-commit": "own", "before-modelver/pre-commit.aside": "older"},
+}
+
+
+@pytest.mark.parametrize("kind", HALF)
+def test_a_kill_at_any_point_is_made_good(fraud: World, kind: str) -> None:
+    """`uninstall` and `install` find what an `install` left that was cut short; the hook is never lost."""
+    for words in (["uninstall"], ["install", "uninstall"]):
+        for name, text in HALF[kind].items():
+            fraud.write(f".git/hooks/{name}", f"{SH}echo {text} >>../log\n", mode=0o755)
+        for word in words:
+            fraud.cli("hooks", word)
+        if HALF[kind]:
+            names = [path.name for path in (fraud / ".git/hooks").iterdir()]
+            left = ["before-modelver", "pre-commit"] if kind == "put aside" and len(words) == 1 else ["pre-commit"]
+            assert sorted(names) == left
+            harmless(fraud)
+            assert log(fraud) == ["own"]
+        shutil.rmtree(fraud / ".git/hooks", ignore_errors=True)
+
+
+@needs(shutil.which("strace"), "strace")
+@pytest.mark.parametrize("former", ["file", "link"])
+def test_a_hook_is_in_its_place_at_every_moment(fraud: World, former: str) -> None:
+    """A kill at any call that changes names leaves a hook that runs the user's, and `uninstall` brings it back."""
+    fraud.write("check", f"{SH}echo own >>../log\n", mode=0o755)
+    (fraud / ".git/hooks").mkdir()
+    place = fraud / ".git/hooks/pre-commit"
+    codes = []
+    for moment in range(1, 7):
+        if former == "link":
+            place.symlink_to("../../check")
+        else:
+            shutil.copy(fraud / "check", place)
+        trace = "trace=rename,link,linkat,symlink,symlinkat"
+        kill = f"inject={trace.removeprefix('trace=')}:signal=SIGKILL:when={moment}"
+        start = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", trace, "-e", kill]
+        codes.append(fraud.cli("hooks", "install", code=None, before=start).code)
+        harmless(fraud)
+        assert log(fraud) == ["own"]
+        fraud.cli("hooks", "uninstall")
+        assert [path.name for path in (fraud / ".git/hooks").iterdir()] == ["pre-commit"]
+        assert place.is_symlink() is (former == "link")
+        harmless(fraud)
+        assert log(fraud) == ["own"]
+        place.unlink()
+    assert (codes[:3], codes[-1]) == ([-9] * 3, 0)
 
 
 # ---- core.hooksPath ------------------------------------------------------------------------------------------------
@@ -231,9 +326,17 @@ def test_hooks_that_were_put_where_git_looked_before_are_taken_away_too(fraud: W
 
 
 def test_hooks_that_are_switched_off_are_no_place(fraud: World) -> None:
-    """`core.hooksPath=/dev/null` is somebody's decision."""
-    fraud.git("config", "core.hooksPath", "/dev/null")
-    assert "no directory" in fraud.cli("hooks", "install", code=4).err
+    """`core.hooksPath=/dev/null` is somebody's decision, and an empty one a mistake; the hint undoes it where it is."""
+    for value, said in (("/dev/null", "no directory"), ("", "core.hooksPath is empty")):
+        fraud.git("config", "core.hooksPath", value)
+        error = fraud.cli("--json", "hooks", "install", code=4).error
+        assert said in error["message"]
+        assert error["hint"] == "git config --unset core.hooksPath"
+        fraud.cli("hooks", "uninstall")
+        fraud.git("config", "--unset", "core.hooksPath")
+        mine = fraud.write("../gitconfig", f"[core]\n\thooksPath = {value}\n")
+        said_globally = fraud.cli("hooks", "install", code=4, env={"GIT_CONFIG_GLOBAL": str(mine)}).err
+        assert "git config --global --unset core.hooksPath" in said_globally
 
 
 # ---- without modelver, or with a broken one --------------------------------------------------------------------------
@@ -258,13 +361,13 @@ def test_a_missing_modelver_is_told_in_a_line_and_stops_nothing(fraud: World) ->
     unfit(fraud, code=0, PATH="/usr/bin:/bin")
 
 
-def test_without_its_interpreter_a_hook_uses_modelver_of_the_path(fraud: World, tmp_path: Path) -> None:
+def test_without_its_interpreter_a_hook_uses_modelver_of_the_path(fraud: World, python: Path, tmp_path: Path) -> None:
     """In another clone's directory of hooks, or after a move of the environment."""
     fraud.cli("hooks", "install")
     aimed(fraud, "/nowhere/python")
     program = tmp_path / "bin/modelver"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m modelver "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {python} -P -m modelver "$@"\n')
     program.chmod(0o755)
     assert "has the bytes of fraud" in unfit(fraud, PATH=f"{program.parent}:/usr/bin:/bin")
     assert "modelver" not in harmless(fraud, PATH=f"{program.parent}:/usr/bin:/bin")
@@ -277,7 +380,7 @@ def test_without_its_interpreter_a_hook_uses_modelver_of_the_path(fraud: World, 
 def test_a_broken_modelver_stops_nothing(fraud: World, body: str) -> None:
     """Only the exit code 4 refuses; every other end of modelver is told, and Git goes on."""
     fraud.cli("hooks", "install")
-    broken = fraud.write("../broken", f"#!/bin/sh\n{body}\n", mode=0o755)
+    broken = fraud.write("../broken", f"#!/bin/sh\n{body}\n", mode=0o755).resolve()
     aimed(fraud, str(broken))
     assert "modelver: pre-commit ended with exit code" in harmless(fraud)
     git(fraud, "checkout", "-q", "-b", "side")
@@ -302,29 +405,53 @@ def test_damaged_records_stop_nothing(fraud: World) -> None:
 
 def test_a_repository_cannot_bring_its_own_modelver(fraud: World) -> None:
     """What lies in the work tree under the name of a module is never imported."""
-    for name in ("modelver", "subprocess", "yaml"):
+    fraud.cli("hooks", "install")
+    for name in ("modelver", "subprocess", "yaml", "src/hashlib", "src/sitecustomize", "src/modelver"):
         fraud.write(f"{name}.py", "raise SystemExit(9)\n")
-    fraud.cli("hooks", "install", env={"PYTHONSAFEPATH": "1"})
-    assert "ended" not in harmless(fraud)
+    for variables in ({}, {"PYTHONPATH": "src"}, {"PYTHONHOME": "src"}):
+        assert "ended" not in harmless(fraud, **variables)
+        assert "has the bytes of fraud" in unfit(fraud, **variables)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_what_git_checks_out_over_the_environment_is_not_started(fraud: World, link: bool) -> None:
+    """A branch may bring a file, or a link above it, in the place of an ignored environment of the work tree."""
+    python = installed(fraud / "env s/.venv")
+    aside = fraud.write(".git/info/exclude", (fraud / ".git/info/exclude").read_text() + "/env s\n")
+    fraud.cli("hooks", "install")
+    aimed(fraud, str(python))
     assert "has the bytes of fraud" in unfit(fraud)
+    assert "modelver" not in harmless(fraud)
+    evil = "#!/bin/sh\ntouch ../evil\n"
+    fraud.git("checkout", "-q", "-b", "evil")
+    shutil.move(fraud / "env s", fraud.top.parent / "kept")
+    if link:
+        (fraud / "env s").symlink_to("evil")
+    fraud.write("evil/.venv/bin/python" if link else "env s/.venv/bin/python", evil, mode=0o755)
+    fraud.git("add", "-f", "env s", *(["evil"] if link else []))
+    fraud.git("commit", "-q", "-m", "evil")
+    fraud.git("checkout", "-q", "main")
+    shutil.move(fraud.top.parent / "kept", fraud / "env s")
+    assert "did nothing, since Git tracks" in git(fraud, "checkout", "-q", "evil").stderr
+    assert aside.exists()
+    assert os.path.lexists(fraud / "env s/.venv/bin/python")
+    assert (fraud / "env s/.venv/bin/python").read_text() == evil
+    tree = fraud.top.parent / "tree"
+    git(fraud, "worktree", "add", "-q", "-b", "other", tree)
+    assert "did nothing, since Git tracks" in git(fraud, "commit", "-q", "--allow-empty", "-m", "x", at=tree).stderr
+    assert not (fraud.top.parent / "evil").exists()
 
 
 def test_the_interpreter_may_have_an_odd_path(fraud: World, tmp_path: Path) -> None:
     """Spaces, quotes and what a shell would act on."""
-    odd = tmp_path / 'it\'s $(touch oops) `x` \\ "py"'
-    odd.symlink_to(sys.executable)
+    odd = installed(tmp_path / 'it\'s $(touch oops) `x` \\ "py"')
     from modelver.git import hooks
 
     (fraud / ".git/hooks").mkdir()
     place = fraud.write(".git/hooks/pre-commit", hooks.script("pre-commit", str(odd)), mode=0o755)
-    assert "has the bytes of fraud" in unfit(fraud, PYTHONHOME=sys.base_prefix, PYTHONPATH=os.pathsep.join(paths()))
+    assert "has the bytes of fraud" in unfit(fraud)
     assert place.exists()
     assert not list(tmp_path.rglob("oops"))
-
-
-def paths() -> list[str]:
-    """Where this interpreter finds modules."""
-    return [str(PROJECT), *(each for each in sys.path if each)]
 
 
 # ---- the pre-commit framework --------------------------------------------------------------------------------------
@@ -365,9 +492,6 @@ def framed(fraud: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wor
     fraud.commit({".pre-commit-config.yaml": FRAMEWORK})
     log(fraud)
     return fraud
-
-
-ALL = ["first .git/hooks/pre-commit", "theirs"]
 
 
 def judge(world: World) -> None:
@@ -436,7 +560,7 @@ def test_the_framework_taken_away_after_ours(framed: World) -> None:
     framework(framed, "install")
     framework(framed, "uninstall")
     assert "has the bytes of fraud" in unfit(framed)
-    assert log(framed) == ["first .git/hooks/pre-commit"]
+    assert log(framed) == ["first .git/hooks/before-modelver/pre-commit"]
 
 
 @pytest.fixture(scope="session")
@@ -464,6 +588,7 @@ def test_the_framework_uses_this_repository(
     ids = "\n".join(f"  - id: {name}" for name in ("modelver-no-large-files", "modelver-verify"))
     fraud.commit({".pre-commit-config.yaml": f"repos:\n- repo: {place}\n  rev: {commit}\n  hooks:\n{ids}\n"})
     framework(fraud, "install")
+    framework(fraud, "install", "--hook-type", "pre-push")
     assert "no model files in Git" in harmless(fraud, **own)
     assert "has the bytes of fraud" in unfit(fraud, **own)
     fraud.write("-net.onnx", b"\x08" * 10_000_001)
@@ -471,12 +596,18 @@ def test_the_framework_uses_this_repository(
     said = framework(fraud, "run", "modelver-no-large-files", code=1, **own)
     assert "-net.onnx  10.0 MB  is a model file" in said
     fraud.git("rm", "-q", "--cached", "--", "-net.onnx")
-    framework(fraud, "run", "modelver-verify", "--all-files", **own)
+    framework(fraud, "run", "--hook-stage", "manual", "modelver-verify", "--all-files", **own)
+    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "hub"], check=True)
+    assert "modelver verify...." in git(fraud, "push", "-q", tmp_path / "hub", "main", **own).stdout
     stage = fraud.git("ls-files", ".modelver/models/fraud/versions").split()[0]
     fraud.write(stage, "format: 1\nmodel: [\n")
     fraud.git("add", stage)
     fraud.git("commit", "-qm", "damage", "--no-verify")
-    framework(fraud, "run", "modelver-verify", "--all-files", code=1, **own)
+    framework(fraud, "run", "--hook-stage", "manual", "modelver-verify", "--all-files", code=1, **own)
+    assert "modelver verify...." in git(fraud, "push", "-q", tmp_path / "hub", "main", code=1, **own).stdout
+    fraud.git("checkout", "-q", "HEAD~1", "--", stage)
+    git(fraud, "commit", "-qm", "mended", **own)
+    git(fraud, "push", "-q", tmp_path / "hub", "main", **own)
 
 
 # ---- husky ---------------------------------------------------------------------------------------------------------
@@ -518,3 +649,30 @@ def test_husky(fraud: World, husky: Path) -> None:
     assert {path: after[path] for path in after if path.startswith(".husky")} == {
         path: before[path] for path in before if path.startswith(".husky")
     }
+
+
+OLD_HUSKY = """\
+if [ -z "$husky_skip_init" ]; then
+  echo "husky $(basename -- "$0")" >>../log
+  readonly husky_skip_init=1
+  export husky_skip_init
+  sh -e "$0" "$@"
+  exit $?
+fi
+"""
+"""What husky up to 8 does: it starts the hook once more by its `$0`."""
+
+
+def test_a_husky_that_starts_the_hook_once_more(fraud: World) -> None:
+    """Its hook runs once, and so does ours."""
+    fraud.write(".husky/_/husky.sh", OLD_HUSKY)
+    text = f'{SH}. "$(dirname -- "$0")/_/husky.sh"\necho "own $#" >>../log\ntest ! -e fail\n'
+    fraud.write(".husky/pre-commit", text, mode=0o755)
+    fraud.git("config", "core.hooksPath", ".husky")
+    fraud.cli("hooks", "install")
+    assert unfit(fraud).count("has the bytes of fraud") == 1
+    assert log(fraud) == ["husky pre-commit", "own 0"]
+    fraud.write("fail")
+    harmless(fraud, code=1)
+    fraud.cli("hooks", "uninstall")
+    assert (fraud / ".husky/pre-commit").read_text() == text
