@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shlex
 from pathlib import PurePosixPath
 
 from modelver.errors import Conflict, UsageError
@@ -31,9 +30,7 @@ def chosen(repository: Repository, name: str, start: str | None = None) -> Head:
     for line in os.fsdecode(answer.out).splitlines():
         found, _, place = line.partition("\0")
         if found == ref and place:
-            raise Conflict(
-                f"{name} is checked out in {place}", hint=f"modelver -C {shlex.quote(place)} …    writes there"
-            )
+            raise Conflict(f"{name} is checked out in {place}", hint=f"modelver -C {_quoted(place)} …    writes there")
         if found != ref:
             raise _no_room(name, found)
     for above in list(PurePosixPath(ref).parents)[:-3]:
@@ -65,7 +62,7 @@ def _refuse_remote(repository: Repository, name: str) -> None:
         if own != name.removeprefix("remotes/"):
             raise UsageError(
                 f"{name} is how Git calls the branch {own} of the remote {remote}",
-                hint=f"--branch {shlex.quote(own)}",
+                hint=f"--branch {_quoted(own)}",
             )
 
 
@@ -90,5 +87,12 @@ def _refuse_rebased(repository: Repository, name: str, ref: str) -> None:
 
 def _no_room(name: str, other: str) -> Conflict:
     other = other.removeprefix("refs/heads/")
-    ways = [f"git branch -m {shlex.quote(other)} NEW    makes room, where NEW is another name for it"]
+    ways = [f"git branch -m {_quoted(other)} NEW    makes room, where NEW is another name for it"]
     return Conflict(f"there is a branch {other}, so there can be none {name}", hint=ways)
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell reads it; the module is loaded for an error alone, since every command loads this one."""
+    import shlex
+
+    return shlex.quote(word)

@@ -18,7 +18,7 @@ def test_of_two_jobs_at_once_one_calls_it_new(found: Callable[..., Team]) -> Non
     for tag in team.tags():
         team.hub.git("tag", "-d", tag)
     # Each waits in the push for the other, so that both have asked before either has pushed.
-    team.hook("pre-receive", "mkdir -p ../met; : >../met/$$; i=0; while [ $i -lt 40 ]; do i=$((i+1)); sleep 0.05; done")
+    team.hook("pre-receive", "mkdir -p ../met; : >../met/$$; i=0; while [ $i -lt 12 ]; do i=$((i+1)); sleep 0.05; done")
     jobs = [team.clone(name) for name in ("one", "two")]
     words = [*program(), "sync", "--push", "--json"]
     running = [

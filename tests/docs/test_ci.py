@@ -437,6 +437,7 @@ def test_the_recipe_for_any_ci(wheel: Path, world: World, tmp_path: Path) -> Non
     lend_packages(tmp_path / "venv")
     inherited = {key: value for key, value in environment().items() if key != "PYTHONPATH"}
     env = inherited | {"MODELVER": str(wheel), "PIP_NO_DEPS": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    env["PIP_IGNORE_INSTALLED"] = "1"  # the lent packages may have modelver among them, without its program
     env["PATH"] = os.pathsep.join([str(tmp_path / "venv" / "bin"), os.environ["PATH"]])
 
     def run(job: World) -> Any:
