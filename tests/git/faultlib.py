@@ -60,13 +60,16 @@ class Command:
 
     `shape` makes a path, ref or record comparable between two runs, where they hold a clock or chance; it is told
     which version ids were there before, and so are the same in both. `again` are the exit codes that the same
-    command may end with once it has done its work.
+    command may end with once it has done its work, `refused` those where an answer of Git's was cut short; with
+    `notes` it may tell something beside its success.
     """
 
     words: tuple[str, ...]
     shape: Callable[[str, Collection[str]], str] = lambda text, known: text
     owner: Callable[[str, str], bool] = lambda tag, path: Path(tag).name == Path(path).stem
     again: tuple[int, ...] = (0,)
+    refused: tuple[int, ...] = (4, 7)
+    notes: bool = False
 
 
 def opaque(name: str, timeout: float = 30) -> Command:
@@ -616,7 +619,11 @@ class Trial:
     def _check_struck(self, point: Point, outcome: Outcome) -> list[str]:
         if point.mode == "kill":  # the program lives on and tells
             codes = (*self.command.again, 7)
-            return [] if outcome.code in codes and _one_line(outcome) else [f"ended with {outcome}"]
+            return (
+                []
+                if outcome.code in codes and _one_line(outcome, notes=self.command.notes)
+                else [f"ended with {outcome}"]
+            )
         return [] if outcome.code in (-9, 137) else [f"was not killed: {outcome}"]
 
     def _follow_orphan(self, point: Point) -> tuple[bool, list[str]]:
@@ -693,7 +700,7 @@ class Trial:
             before = State.of(world)
             outcome = strike(world, self.command, point)
             # A list that lacks its last lines looks like another state of things, which is refused too.
-            codes = {3, 4, 7} if point.mode.startswith("cut") else {7}
+            codes = set(self.command.refused) if point.mode.startswith("cut") else {7}
             journal = world.journal()
             found = self.failed_cleanly(world, start, before, outcome, codes)
             report.points[point.mode] += 1
@@ -712,7 +719,9 @@ class Trial:
             os.posix_fallocate(stream.fileno(), 0, max(free.f_bavail * free.f_frsize - size, 1))
         with tempfile.TemporaryDirectory() as elsewhere:
             outcome = world.run(self.command, FAULT_DIR=elsewhere)
-        found = [] if outcome.code in (0, 7) and _one_line(outcome) else [f"ended with {outcome}"]
+        found = (
+            [] if outcome.code in (0, 7) and _one_line(outcome, notes=self.command.notes) else [f"ended with {outcome}"]
+        )
         left = self.changed(world, before) if outcome.code else []
         ballast.unlink()
         found += [f"with {size} bytes free: {fault}" for fault in left + self.go_on(world, start, WAYS["again"])]
@@ -728,7 +737,7 @@ class Trial:
         if outcome.code == 0:
             found += self.judge.faults(world, start)
         else:
-            if outcome.code not in codes or not _one_line(outcome):
+            if outcome.code not in codes or not _one_line(outcome, notes=self.command.notes):
                 found.append(f"ended with {outcome}")
             found += self.changed(world, before)
         return found + [f"again: {fault}" for fault in self.go_on(world, start, WAYS["again"])]
@@ -760,9 +769,9 @@ def _holding_the_lock(world: World, command: Command) -> subprocess.Popen[bytes]
         return subprocess.Popen(words, cwd=world.repo, env=variables, stdout=out, stderr=out)
 
 
-def _one_line(outcome: Outcome) -> bool:
+def _one_line(outcome: Outcome, *, notes: bool) -> bool:
     if outcome.code == 0:
-        return all(line.startswith("note: ") for line in outcome.err.splitlines())
+        return all(notes and line.startswith("note: ") for line in outcome.err.splitlines())
     lines = outcome.err.splitlines()
     return (
         bool(lines)

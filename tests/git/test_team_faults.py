@@ -41,7 +41,9 @@ from faultlib import (
 
 MINE = ("edited.txt", "new.txt", "both.txt", "intended.txt", "dir/gone.txt", "untracked.txt", "model.bin")
 """What the user has changed, staged or not, and what lies there untracked."""
-PUSH = real("sync", "--push")
+# A cut list of commits looks like a history that ends early, of which `sync` says so.
+SYNC, PUSH = (dataclasses.replace(real("sync", *more), refused=(3, 4, 7), notes=True) for more in ((), ("--push",)))
+UNDO = dataclasses.replace(real("undo", again=(0, 4)), notes=True)
 
 
 def _loose(text: str, known: Collection[str]) -> str:
@@ -52,7 +54,7 @@ def _loose(text: str, known: Collection[str]) -> str:
 
 def adding(*words: str) -> Command:
     """An `add` of what lies at `model.bin`."""
-    return dataclasses.replace(real("add", "model.bin", "-n", "fraud", *words), shape=_loose)
+    return dataclasses.replace(real("add", "model.bin", "-n", "fraud", *words), shape=_loose, notes=True)
 
 
 START = (
@@ -93,9 +95,9 @@ CASES = {
     "replay": ((*START, *OTHERS, *OWN), PUSH),
     "forward": ((*START, *MANY), PUSH),
     "taken": ((*START, *OTHERS), PUSH),
-    "sync": ((*START, *SQUASHED), real("sync")),
-    "undo": ((*PROMOTED, ALL), real("undo", again=(0, 4))),
-    "undo-packed": ((*PROMOTED, ALL, "git pack-refs --all"), real("undo", again=(0, 4))),
+    "sync": ((*START, *SQUASHED), SYNC),
+    "undo": ((*PROMOTED, ALL), UNDO),
+    "undo-packed": ((*PROMOTED, ALL, "git pack-refs --all"), UNDO),
     "branch-new": (EACH, adding("--label", "1.0.0", "--branch", "work")),
     "branch": ((*EACH, "git branch work"), adding("--branch", "work")),
     "staged": (EACH, adding("--no-commit")),

@@ -60,8 +60,8 @@ CASES = {
     ),
 }
 """What is put to the test: the write that came before it, and the command."""
-STAGING = list(CASES)[4:] if FULL else ["promote", "untag-packed", "add-all"]
-"""Those of them that write labels and stages; in an ordinary run one that makes tags, one that takes them, and both."""
+STAGING = list(CASES)[4:]
+"""Those of them that write labels and stages."""
 
 pytestmark = [pytest.mark.usefixtures("tracer"), *([pytest.mark.faults] if FULL else [])]
 
